@@ -1,0 +1,96 @@
+//! GFLOP/s of matrix products, the fork-join's hand-off, for 1 and 2 threads: `cargo bench -p thalweg-cpu`.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use thalweg_cpu::gemm::{Gemm, GemmSpec};
+use thalweg_cpu::isa::Isa;
+use thalweg_cpu::pool::Pool;
+
+/// How A and B are stored: n as they are, t transposed.
+const SHAPES: [(&str, [usize; 3]); 22] = [
+    ("nt", [64, 784, 512]),
+    ("nn", [64, 512, 784]),
+    ("tn", [512, 64, 784]),
+    ("nt", [64, 512, 256]),
+    ("nn", [64, 256, 512]),
+    ("tn", [256, 64, 512]),
+    ("nt", [64, 256, 10]),
+    ("nn", [64, 10, 256]),
+    ("tn", [10, 64, 256]),
+    ("nt", [32, 20, 64]),
+    ("nt", [32, 64, 64]),
+    ("nn", [32, 64, 64]),
+    ("tn", [64, 32, 64]),
+    ("nt", [32, 64, 3]),
+    ("tn", [3, 32, 64]),
+    ("nt", [1, 784, 512]),
+    ("nt", [1, 512, 256]),
+    ("nn", [1, 512, 784]),
+    ("nn", [512, 512, 512]),
+    ("nt", [512, 784, 512]),
+    ("tn", [512, 512, 784]),
+    ("nn", [2048, 256, 1024]),
+];
+
+fn main() {
+    let pools = [Pool::new(1), Pool::new(2)];
+    println!(
+        "{:28} {:>9} {:>12} {:>22}",
+        "m x k x n", "threads", "us median", "GFLOP/s median (best)"
+    );
+    for (layout, [m, k, n]) in SHAPES {
+        let mut spec = GemmSpec::row_major(m, k, n);
+        if layout.starts_with('t') {
+            spec = spec.a_transposed();
+        }
+        if layout.ends_with('t') {
+            spec = spec.b_transposed();
+        }
+        let gemm = Gemm::<f32>::new(Isa::detect(), &spec);
+        let (a, b, mut c) = (vec![1.0; m * k], vec![1.0; k * n], vec![0.0; m * n]);
+        for pool in &pools {
+            let mut scratch = vec![0.0; gemm.scratch_len(pool.threads())];
+            let [median, best] = seconds(|| {
+                // SAFETY: the vectors have the sizes of the spec.
+                unsafe {
+                    gemm.run(pool, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr())
+                };
+                black_box(&mut c);
+            });
+            let [median_rate, best_rate] =
+                [median, best].map(|s| 2.0 * (m * n * k) as f64 / s * 1e-9);
+            let us = median * 1e6;
+            let name = format!("{layout} {m} x {k} x {n}");
+            println!(
+                "{name:28} {:>9} {us:>12.2} {median_rate:>13.1} ({best_rate:.1})",
+                pool.threads()
+            );
+        }
+    }
+    for pool in &pools {
+        let [median, best] = seconds(|| pool.run(2, &|_, _| {}));
+        println!(
+            "fork-join, {} threads: {:.0} ns median ({:.0} best)",
+            pool.threads(),
+            median * 1e9,
+            best * 1e9
+        );
+    }
+}
+
+/// Median and least time of a call, from samples of about 50 us over about 0.3 s.
+fn seconds(mut f: impl FnMut()) -> [f64; 2] {
+    let once = Instant::now();
+    f();
+    let calls = (50e-6 / once.elapsed().as_secs_f64()).ceil() as u32;
+    let mut samples = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_millis(300) {
+        let sample = Instant::now();
+        (0..calls).for_each(|_| f());
+        samples.push(sample.elapsed().as_secs_f64() / f64::from(calls));
+    }
+    samples.sort_by(f64::total_cmp);
+    [samples[samples.len() / 2], samples[0]]
+}

@@ -1,0 +1,221 @@
+//! One task of a product: a tile of C, computed block by block of k and panel by panel of B.
+
+use std::ops::Range;
+
+use super::kernel::{Dot, Outer, Target};
+use super::pack::{PackA, PackB};
+use super::plan::{Path, Plan, SourceB, part};
+use super::vector::{Element, Kernel, Vector};
+
+/// Launches the kernel whose const parameters, one of those listed, are the given values.
+macro_rules! launch {
+    ($V:ty, $kernel:ident[$x:expr, $y:expr], $(($X:literal: $($Y:literal)+))+ => $fields:tt) => {
+        match ($x, $y) {
+            $($(($X, $Y) => <$V>::launch($kernel::<_, $X, $Y> $fields),)+)+
+            (x, y) => unreachable!("no kernel of {x} x {y}"),
+        }
+    };
+}
+
+/// A tile of one product of the batch.
+///
+/// Valid memory: A, B and C as the plan's spec says; `shared` as packed by [`PackShared`], if the plan shares B;
+/// `local`, the worker's own scratch.
+pub struct Tile<'a, T> {
+    pub plan: &'a Plan,
+    pub a: *const T,
+    pub b: *const T,
+    pub c: *mut T,
+    pub shared: *const T,
+    pub local: *mut T,
+    /// Which tile.
+    pub index: usize,
+}
+
+impl<T: Element, V: Vector<Element = T>> Kernel<V> for Tile<'_, T> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let plan = self.plan;
+        let groups = part(self.index / plan.column_tiles, plan.row_tiles, plan.groups);
+        let panels = part(self.index % plan.column_tiles, plan.column_tiles, plan.panels);
+        // SAFETY: the memory is valid as the fields promise.
+        unsafe {
+            match plan.path {
+                Path::Dot => self.dot::<V>(groups, panels),
+                Path::Outer { pack_a, b } => {
+                    for block in 0..plan.k_blocks {
+                        self.outer::<V>(groups.clone(), panels.clone(), block, pack_a, b);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<T: Element> Tile<'_, T> {
+    /// # Safety
+    /// As for the tile; groups and panels are of the plan.
+    #[inline(always)]
+    unsafe fn dot<V: Vector<Element = T>>(&self, groups: Range<usize>, panels: Range<usize>) {
+        let (plan, spec) = (self.plan, &self.plan.spec);
+        for group in groups {
+            let rows = part(group, plan.groups, spec.m);
+            for panel in panels.clone() {
+                let columns = part(panel, plan.panels, spec.n);
+                // SAFETY: the block lies within the product.
+                unsafe {
+                    let a = self.a.offset(at(rows.start, spec.a_strides[0]));
+                    let b = self.b.offset(at(columns.start, spec.b_strides[1]));
+                    let target = self.target(rows.start, columns.start, spec.accumulate);
+                    launch!(V, Dot[rows.len(), columns.len()],
+                        (1: 1 2 3 4 5 6 7 8) (2: 1 2 3 4) (3: 1 2 3 4) =>
+                        { k: spec.k, a, a_stride: spec.a_strides[0], b, b_stride: spec.b_strides[1], target });
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// As for the tile; groups, panels and block are of the plan.
+    #[inline(always)]
+    unsafe fn outer<V: Vector<Element = T>>(
+        &self,
+        groups: Range<usize>,
+        panels: Range<usize>,
+        block: usize,
+        pack_a: bool,
+        source: SourceB,
+    ) {
+        let (plan, spec) = (self.plan, &self.plan.spec);
+        let depth = part(block, plan.k_blocks, spec.k);
+        let k = depth.len();
+        let accumulate = spec.accumulate || block > 0;
+        let first_row = part(groups.start, plan.groups, spec.m).start;
+        // SAFETY: all blocks lie within the product, and the packed ones within the scratch that the plan asks for.
+        unsafe {
+            let a = self.a.offset(at(depth.start, spec.a_strides[1]));
+            let packed_a = self.local.add(plan.local_b());
+            if pack_a {
+                let (m, packed) = (spec.m, groups.clone());
+                V::launch(PackA {
+                    k,
+                    m,
+                    groups: plan.groups,
+                    packed,
+                    a,
+                    strides: spec.a_strides,
+                    to: packed_a,
+                });
+            }
+            for panel in panels {
+                let column = panel * plan.width;
+                let columns = plan.width.min(spec.n - column);
+                let vectors = vectors(columns, V::LANES);
+                let (b, b_stride) = match source {
+                    SourceB::Shared => {
+                        (self.shared.add(plan.shared_offset(&depth, panel)), plan.width as isize)
+                    }
+                    SourceB::Direct if columns == plan.width => {
+                        let [row, unit] = spec.b_strides;
+                        (self.b.offset(at(depth.start, row) + at(column, unit)), row)
+                    }
+                    SourceB::Direct | SourceB::Panel => {
+                        V::launch(plan.pack_panel(self.b, &depth, panel, V::LANES, self.local));
+                        (self.local.cast_const(), plan.width as isize)
+                    }
+                };
+                for group in groups.clone() {
+                    let rows = part(group, plan.groups, spec.m);
+                    let (a, a_strides) = if pack_a {
+                        (
+                            packed_a.add((rows.start - first_row) * k).cast_const(),
+                            [1, rows.len() as isize],
+                        )
+                    } else {
+                        (a.offset(at(rows.start, spec.a_strides[0])), spec.a_strides)
+                    };
+                    let target = self.target(rows.start, column, accumulate);
+                    launch!(V, Outer[rows.len(), vectors],
+                        (1: 1 2 4 8) (2: 1 2 4) (3: 1 2 4) (4: 1 2) (5: 1 2) (6: 1 2) =>
+                        { k, a, a_strides, b, b_stride, target, columns });
+                }
+            }
+        }
+    }
+
+    /// # Safety
+    /// Row and column lie within C.
+    #[inline(always)]
+    unsafe fn target(&self, row: usize, column: usize, accumulate: bool) -> Target<T> {
+        let strides = self.plan.spec.c_strides;
+        // SAFETY: the caller's promise.
+        let c = unsafe { self.c.offset(at(row, strides[0]) + at(column, strides[1])) };
+        Target { c, strides, accumulate }
+    }
+}
+
+/// One task of the first phase of a product that shares B: packs some of its panels.
+///
+/// Valid memory: B as the plan's spec says, and `shared` for as much as the plan asks.
+pub struct PackShared<'a, T> {
+    pub plan: &'a Plan,
+    pub b: *const T,
+    pub shared: *mut T,
+    /// Which task, of [`Plan::pack_tasks`].
+    pub index: usize,
+}
+
+impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackShared<'_, T> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Self { plan, b, shared, index } = self;
+        for unit in part(index, plan.pack_tasks(), plan.k_blocks * plan.panels) {
+            let depth = part(unit / plan.panels, plan.k_blocks, plan.spec.k);
+            let panel = unit % plan.panels;
+            // SAFETY: the panel lies within B and within the shared scratch.
+            unsafe {
+                let to = shared.add(plan.shared_offset(&depth, panel));
+                V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// The packing of one panel of B, for a stretch of k.
+    ///
+    /// # Safety
+    /// B is as the spec says, the panel within it.
+    #[inline(always)]
+    unsafe fn pack_panel<T>(
+        &self,
+        b: *const T,
+        depth: &Range<usize>,
+        panel: usize,
+        lanes: usize,
+        to: *mut T,
+    ) -> PackB<T> {
+        let [row, column] = self.spec.b_strides;
+        let first = panel * self.width;
+        let columns = self.width.min(self.spec.n - first);
+        // SAFETY: the caller's promise.
+        let b = unsafe { b.offset(at(depth.start, row) + at(first, column)) };
+        let padded = lanes * vectors(columns, lanes);
+        PackB { k: depth.len(), columns, b, strides: [row, column], padded, width: self.width, to }
+    }
+
+    /// Where a packed panel begins in the shared scratch.
+    fn shared_offset(&self, depth: &Range<usize>, panel: usize) -> usize {
+        (depth.start * self.panels + depth.len() * panel) * self.width
+    }
+}
+
+/// How many vectors a micro-kernel takes for that many columns: its widths are powers of two.
+fn vectors(columns: usize, lanes: usize) -> usize {
+    columns.div_ceil(lanes).next_power_of_two()
+}
+
+/// The distance of element `i` at this stride.
+fn at(i: usize, stride: isize) -> isize {
+    i as isize * stride
+}

@@ -1,0 +1,105 @@
+//! Choosing between two operands, and repeating one element.
+
+use super::TileFn;
+use crate::dispatch::isa_fn;
+use crate::isa::Isa;
+
+/// `dst[i] = cond[i] ? a[i] : b[i]`, where `SA` and `SB` say that an operand is a single element.
+///
+/// # Safety
+/// As for [`TileFn`]; `cond` is the first operand, of bytes.
+#[inline(always)]
+unsafe fn choose<T: Copy, const SA: bool, const SB: bool>(
+    dst: *mut u8,
+    cond: *const u8,
+    a: *const u8,
+    b: *const u8,
+    n: usize,
+) {
+    const BLOCK: usize = 8;
+    let (dst, a, b) = (dst.cast::<T>(), a.cast::<T>(), b.cast::<T>());
+    if n == 0 {
+        return;
+    }
+    // SAFETY: a scalar operand is one readable element, and `n > 0` makes the others have a first one.
+    let (first_a, first_b) = unsafe { (a.read(), b.read()) };
+    let mut i = 0;
+    while i + BLOCK <= n {
+        // SAFETY: `i + BLOCK <= n`, and operands that are not scalars have `n` elements.
+        let (c, x, y): ([u8; BLOCK], [T; BLOCK], [T; BLOCK]) = unsafe {
+            (
+                cond.add(i).cast::<[u8; BLOCK]>().read(),
+                if SA { [first_a; BLOCK] } else { a.add(i).cast::<[T; BLOCK]>().read() },
+                if SB { [first_b; BLOCK] } else { b.add(i).cast::<[T; BLOCK]>().read() },
+            )
+        };
+        let mut out = x;
+        for j in 0..BLOCK {
+            out[j] = if c[j] != 0 { x[j] } else { y[j] };
+        }
+        // SAFETY: `i + BLOCK <= n`, and `dst` has `n` elements.
+        unsafe { dst.add(i).cast::<[T; BLOCK]>().write(out) };
+        i += BLOCK;
+    }
+    while i < n {
+        // SAFETY: `i < n`.
+        unsafe {
+            let x = if SA { first_a } else { a.add(i).read() };
+            let y = if SB { first_b } else { b.add(i).read() };
+            dst.add(i).write(if cond.add(i).read() != 0 { x } else { y });
+        }
+        i += 1;
+    }
+}
+
+macro_rules! sizes {
+    ($($name:ident = $t:ty;)*) => {$(
+        fn $name(isa: Isa, scalars: [bool; 2]) -> TileFn {
+            isa_fn! {
+                unsafe fn both(d: *mut u8, c: *const u8, a: *const u8, b: *const u8, n: usize) = choose::<$t, false, false>;
+                unsafe fn left(d: *mut u8, c: *const u8, a: *const u8, b: *const u8, n: usize) = choose::<$t, true, false>;
+                unsafe fn right(d: *mut u8, c: *const u8, a: *const u8, b: *const u8, n: usize) = choose::<$t, false, true>;
+                unsafe fn neither(d: *mut u8, c: *const u8, a: *const u8, b: *const u8, n: usize) = choose::<$t, true, true>;
+            }
+            match scalars {
+                [false, false] => both(isa),
+                [true, false] => left(isa),
+                [false, true] => right(isa),
+                [true, true] => neither(isa),
+            }
+        }
+    )*};
+}
+
+sizes! {
+    bytes = u8;
+    words = u32;
+    doubles = u64;
+}
+
+/// The kernel of `cond ? a : b` (operands in this order, the condition not a scalar) for elements of `size` bytes.
+pub(crate) fn select(isa: Isa, size: usize, scalars: [bool; 2]) -> TileFn {
+    match size {
+        1 => bytes(isa, scalars),
+        4 => words(isa, scalars),
+        _ => doubles(isa, scalars),
+    }
+}
+
+/// The kernel that fills `dst` with the one element `a`, of `size` bytes.
+pub(crate) fn spread(size: usize) -> TileFn {
+    /// # Safety
+    /// As for [`TileFn`].
+    unsafe fn fill<T: Copy>(dst: *mut u8, a: *const u8, _: *const u8, _: *const u8, n: usize) {
+        // SAFETY: `a` is one element, `dst` has `n`.
+        unsafe {
+            let x = a.cast::<T>().read();
+            (0..n).for_each(|i| dst.cast::<T>().add(i).write(x));
+        }
+    }
+    match size {
+        1 => fill::<u8>,
+        4 => fill::<u32>,
+        _ => fill::<u64>,
+    }
+}

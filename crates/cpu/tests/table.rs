@@ -1,0 +1,3 @@
+//! Every case of the op table, compiled and run.
+
+use thalweg_graph::grad_or_none;

@@ -1,0 +1,47 @@
+//! What thalweg learns from: sources become in-memory data sets, data sets become splits, and splits become
+//! scaled, shuffled batches. The way of the data:
+//!
+//! ```text
+//! source::open ──▶ Loaded { train, test } ──▶ Split (train/valid/test rows) ──▶ Batches (rows of one step)
+//!     idx, digits         Dataset                    │                              │
+//!                                                    └─▶ Scaling (train rows only) ─┴─▶ Dataset::fill(x, y)
+//! ```
+//!
+//! Images stay bytes in memory and become `f32` only in the trainer's own batch buffer. Everything random is a
+//! pure function of (seed, stream, position), so the same seed gives the same rows on any machine. Every problem
+//! in a file or an argument is a [`DataError`] that says where, what was expected and what to do.
+//!
+//! ```
+//! use thalweg_data::{Batches, Fractions, Scaling, Split, Standardise, open};
+//!
+//! let data = open("digits")?.train;
+//! let split = Split::of(&data, &Fractions { valid: 0.1, test: 0.1 }, 0)?;
+//! let scaling = Scaling::fit(&data.features, &split.train, Standardise::Global)?;
+//!
+//! let mut batches = Batches::new(split.train, 64, 0)?;
+//! let width = data.features.width();
+//! let (mut x, mut y) = (vec![0.0; 64 * width], vec![0; 64]);
+//! for rows in batches.epoch(0) {
+//!     data.fill(rows, &scaling, &mut x[..rows.len() * width], &mut y[..rows.len()])?;
+//! }
+//! # Ok::<(), thalweg_data::DataError>(())
+//! ```
+
+pub mod batch;
+pub mod dataset;
+pub mod digits;
+mod error;
+pub mod idx;
+mod idx_set;
+pub mod random;
+pub mod scaling;
+pub mod source;
+pub mod split;
+pub mod suggest;
+
+pub use batch::Batches;
+pub use dataset::{Dataset, Features, Raw, Targets};
+pub use error::{DataError, IdxProblem};
+pub use scaling::{Scaling, Standardise};
+pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_features};
+pub use split::{Fractions, Split};

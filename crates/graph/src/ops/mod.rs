@@ -1,0 +1,28 @@
+//! The primitive ops, one file per family: shape rule, gradient rule, reference kernel and the methods of
+//! [`Tensor`](crate::Tensor) that make them.
+
+pub mod binary;
+pub mod cumsum;
+pub mod index;
+pub mod matmul;
+pub mod movement;
+pub mod pad;
+pub mod random;
+pub mod reduce;
+pub mod sort;
+pub mod source;
+pub mod unary;
+pub mod window_at;
+
+pub use binary::{Binary, Compare, Select};
+pub use cumsum::Cumsum;
+pub use index::{CheckRange, Gather, IndexAdd, IndexSelect, ScatterAdd};
+pub use matmul::MatMul;
+pub use movement::{Broadcast, Permute, Reshape, Slice};
+pub use pad::{Concat, Pad};
+pub use random::{Random, RandomKind};
+pub use reduce::{Reduce, ReduceKind};
+pub use sort::Argsort;
+pub use source::{Cast, Constant, Detach, Full, Input, Iota, Poison, State};
+pub use unary::Unary;
+pub use window_at::{SliceAt, UpdateSliceAt};

@@ -1,0 +1,433 @@
+//! Movement: the same elements at other places. Each of these is a change of strides, so that most of
+//! them never touch memory.
+
+use crate::dtype::DType;
+use crate::error::OpError;
+use crate::layout::Layout;
+use crate::op::{Class, Op};
+use crate::ops::pad::Pad;
+use crate::ops::source::bad_axis;
+use crate::reference::{Data, RefValue};
+use crate::shape::{Shape, resolve_axis};
+use crate::tensor::Tensor;
+
+/// The same elements in row-major order under another shape.
+#[derive(Clone, Debug)]
+pub struct Reshape(pub Shape);
+
+/// Axis `i` of the result is axis `order[i]` of the input.
+#[derive(Clone, Debug)]
+pub struct Permute {
+    /// A permutation of the axes.
+    pub order: Vec<usize>,
+}
+
+/// Axes of extent 1 (and new leading axes) repeated up to the given shape.
+#[derive(Clone, Debug)]
+pub struct Broadcast(pub Shape);
+
+/// `start + step·i` along each axis, for `i < len`.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The place of the first element along each axis.
+    pub starts: Vec<usize>,
+    /// The number of elements taken along each axis.
+    pub lens: Vec<usize>,
+    /// The distance between two of them; negative walks backwards.
+    pub steps: Vec<isize>,
+}
+
+fn take(op: &dyn Op, input: &RefValue, shape: &Shape) -> Result<Data, OpError> {
+    let layout = op.view(&Layout::contiguous(&input.shape), shape);
+    let layout = layout.ok_or_else(|| OpError::shape("contiguous memory must have a view"))?;
+    Ok(input.data.pick(shape.indices().map(|index| layout.at(&index))))
+}
+
+impl Op for Reshape {
+    fn name(&self) -> &'static str {
+        "reshape"
+    }
+    fn infer(&self, inputs: &[Tensor]) -> Result<(Shape, DType), OpError> {
+        let x = &inputs[0];
+        if self.0.checked_numel() != Some(x.numel()) {
+            let (from, to) = (x.shape(), &self.0);
+            return Err(OpError::shape(format!(
+                "{from} has {} elements, {to} does not",
+                x.numel()
+            )));
+        }
+        Ok((self.0.clone(), x.dtype()))
+    }
+    fn grad(
+        &self,
+        inputs: &[Tensor],
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<Vec<Option<Tensor>>, OpError> {
+        Ok(vec![Some(g.reshape(inputs[0].shape()))])
+    }
+    fn reference(&self, inputs: &[RefValue], _: &Shape, _: DType) -> Result<Data, OpError> {
+        Ok(inputs[0].data.clone())
+    }
+    fn class(&self) -> Class<'_> {
+        Class::View
+    }
+    fn view(&self, input: &Layout, shape: &Shape) -> Option<Layout> {
+        input.reshape(shape)
+    }
+}
+
+impl Op for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+    fn infer(&self, inputs: &[Tensor]) -> Result<(Shape, DType), OpError> {
+        let x = &inputs[0];
+        let dims: Vec<usize> = self.order.iter().map(|&a| x.shape()[a]).collect();
+        Ok((dims.into(), x.dtype()))
+    }
+    fn grad(&self, _: &[Tensor], _: &Tensor, g: &Tensor) -> Result<Vec<Option<Tensor>>, OpError> {
+        let mut back = vec![0isize; self.order.len()];
+        for (place, &axis) in self.order.iter().enumerate() {
+            back[axis] = place as isize;
+        }
+        Ok(vec![Some(g.permute(&back))])
+    }
+    fn reference(&self, inputs: &[RefValue], shape: &Shape, _: DType) -> Result<Data, OpError> {
+        take(self, &inputs[0], shape)
+    }
+    fn class(&self) -> Class<'_> {
+        Class::View
+    }
+    fn view(&self, input: &Layout, shape: &Shape) -> Option<Layout> {
+        let strides = self.order.iter().map(|&a| input.strides[a]).collect();
+        Some(Layout { shape: shape.clone(), strides, offset: input.offset })
+    }
+}
+
+impl Op for Broadcast {
+    fn name(&self) -> &'static str {
+        "broadcast_to"
+    }
+    fn infer(&self, inputs: &[Tensor]) -> Result<(Shape, DType), OpError> {
+        let x = &inputs[0];
+        if !x.shape().broadcasts_to(&self.0) {
+            let (from, to) = (x.shape(), &self.0);
+            return Err(OpError::shape(format!("{from} cannot be broadcast to {to}"))
+                .hint("aligned at the last axis, extents must be equal or 1"));
+        }
+        Ok((self.0.clone(), x.dtype()))
+    }
+    /// The one place where broadcasting is undone: the cotangent is summed over the repeated axes.
+    fn grad(
+        &self,
+        inputs: &[Tensor],
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<Vec<Option<Tensor>>, OpError> {
+        let from = inputs[0].shape();
+        let lead = self.0.rank() - from.rank();
+        let repeated: Vec<isize> = (0..self.0.rank())
+            .filter(|&axis| axis < lead || from[axis - lead] != self.0[axis])
+            .map(|axis| axis as isize)
+            .collect();
+        Ok(vec![Some(g.sum(&repeated).reshape(from))])
+    }
+    fn reference(&self, inputs: &[RefValue], shape: &Shape, _: DType) -> Result<Data, OpError> {
+        take(self, &inputs[0], shape)
+    }
+    fn class(&self) -> Class<'_> {
+        Class::View
+    }
+    fn view(&self, input: &Layout, shape: &Shape) -> Option<Layout> {
+        let lead = shape.rank() - input.shape.rank();
+        let strides = (0..shape.rank())
+            .map(|axis| match axis.checked_sub(lead) {
+                Some(old) if input.shape[old] == shape[axis] => input.strides[old],
+                _ => 0,
+            })
+            .collect();
+        Some(Layout { shape: shape.clone(), strides, offset: input.offset })
+    }
+}
+
+impl Op for Slice {
+    fn name(&self) -> &'static str {
+        "slice"
+    }
+    fn infer(&self, inputs: &[Tensor]) -> Result<(Shape, DType), OpError> {
+        let x = &inputs[0];
+        for axis in 0..x.rank() {
+            let (start, len, step) = (self.starts[axis], self.lens[axis], self.steps[axis]);
+            let reach = isize::try_from(len.max(1) - 1).ok().and_then(|n| n.checked_mul(step));
+            let last = reach.and_then(|reach| start.checked_add_signed(reach));
+            let inside = |i: usize| i < x.shape()[axis];
+            if len > 0 && !(inside(start) && last.is_some_and(inside)) {
+                let extent = x.shape()[axis];
+                return Err(OpError::argument(format!(
+                    "axis {axis} has {extent} elements; {len} from {start} by {step} reach outside"
+                )));
+            }
+        }
+        Ok((Shape::from(&self.lens), x.dtype()))
+    }
+    fn grad(
+        &self,
+        inputs: &[Tensor],
+        _: &Tensor,
+        g: &Tensor,
+    ) -> Result<Vec<Option<Tensor>>, OpError> {
+        // Walking backwards is walking forwards over the flipped cotangent.
+        let mut g = g.clone();
+        let mut starts = self.starts.clone();
+        for (axis, start) in starts.iter_mut().enumerate() {
+            let (step, len) = (self.steps[axis], self.lens[axis]);
+            if step < 0 && len > 0 {
+                g = g.flip(&[axis as isize]);
+                *start = start.wrapping_add_signed((len - 1) as isize * step);
+            }
+        }
+        let steps = self.steps.iter().map(|step| step.unsigned_abs()).collect();
+        let shape = inputs[0].shape().clone();
+        Ok(vec![Some(Tensor::from_op(Pad { shape, starts, steps, value: 0.0 }, &[g]))])
+    }
+    fn reference(&self, inputs: &[RefValue], shape: &Shape, _: DType) -> Result<Data, OpError> {
+        take(self, &inputs[0], shape)
+    }
+    fn class(&self) -> Class<'_> {
+        Class::View
+    }
+    fn view(&self, input: &Layout, shape: &Shape) -> Option<Layout> {
+        let strides = input.strides.iter().zip(&self.steps).map(|(&s, &step)| s * step).collect();
+        let offset = if shape.numel() == 0 { input.offset } else { input.at(&self.starts) };
+        Some(Layout { shape: shape.clone(), strides, offset })
+    }
+}
+
+impl Tensor {
+    /// The same elements in row-major order under another shape, which must hold as many.
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        match *self.shape() == shape {
+            true => self.clone(),
+            false => Tensor::from_op(Reshape(shape), std::slice::from_ref(self)),
+        }
+    }
+
+    /// Joins the axes `first..=last` into one; negative axes count from the end.
+    #[track_caller]
+    pub fn flatten(&self, first: isize, last: isize) -> Tensor {
+        let rank = self.rank();
+        if self.error().is_some() {
+            return self.clone();
+        }
+        match (resolve_axis(first, rank), resolve_axis(last, rank)) {
+            (Some(a), Some(b)) if a <= b => {
+                let dims = self.shape();
+                let mut shape = dims[..a].to_vec();
+                shape.push(dims[a..=b].iter().product());
+                shape.extend(&dims[b + 1..]);
+                self.reshape(shape)
+            }
+            (Some(_), Some(_)) => Tensor::poison(
+                "flatten",
+                OpError::argument(format!(
+                    "the first axis {first} comes after the last axis {last}"
+                )),
+            ),
+            (None, _) => Tensor::poison("flatten", bad_axis(first, rank)),
+            (_, None) => Tensor::poison("flatten", bad_axis(last, rank)),
+        }
+    }
+
+    /// Inserts an axis of extent 1 at `axis` (−1 is after the last).
+    #[track_caller]
+    pub fn unsqueeze(&self, axis: isize) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        match resolve_axis(axis, self.rank() + 1) {
+            Some(axis) => {
+                let mut shape = self.shape().to_vec();
+                shape.insert(axis, 1);
+                self.reshape(shape)
+            }
+            None => Tensor::poison("unsqueeze", bad_axis(axis, self.rank() + 1)),
+        }
+    }
+
+    /// Removes the axis `axis`, whose extent must be 1.
+    #[track_caller]
+    pub fn squeeze(&self, axis: isize) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        match resolve_axis(axis, self.rank()) {
+            Some(axis) if self.shape()[axis] == 1 => {
+                let mut shape = self.shape().to_vec();
+                shape.remove(axis);
+                self.reshape(shape)
+            }
+            Some(_) => {
+                let (shape, extent) = (self.shape(), self.dim(axis));
+                let what = format!("axis {axis} of {shape} must have extent 1, got {extent}");
+                Tensor::poison("squeeze", OpError::shape(what))
+            }
+            None => Tensor::poison("squeeze", bad_axis(axis, self.rank())),
+        }
+    }
+
+    /// Axis `i` of the result is axis `order[i]` of this tensor; every axis must be named once.
+    #[track_caller]
+    pub fn permute(&self, order: &[isize]) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        let rank = self.rank();
+        if order.len() != rank {
+            let what = format!("{} axes are named for a tensor of rank {rank}", order.len());
+            return Tensor::poison("permute", OpError::argument(what).hint("name every axis once"));
+        }
+        if let Err(error) = self.axes(order) {
+            return Tensor::poison("permute", error);
+        }
+        let order: Vec<usize> = order.iter().filter_map(|&a| resolve_axis(a, rank)).collect();
+        match order.iter().enumerate().all(|(i, &a)| i == a) {
+            true => self.clone(),
+            false => Tensor::from_op(Permute { order }, std::slice::from_ref(self)),
+        }
+    }
+
+    /// Exchanges two axes.
+    #[track_caller]
+    pub fn transpose(&self, a: isize, b: isize) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        let rank = self.rank();
+        match (resolve_axis(a, rank), resolve_axis(b, rank)) {
+            (Some(a), Some(b)) => {
+                let mut order = self.all_axes();
+                order.swap(a, b);
+                self.permute(&order)
+            }
+            (None, _) => Tensor::poison("transpose", bad_axis(a, rank)),
+            (_, None) => Tensor::poison("transpose", bad_axis(b, rank)),
+        }
+    }
+
+    /// Exchanges the last two axes: the transpose of a matrix, or of each in a batch.
+    #[track_caller]
+    pub fn t(&self) -> Tensor {
+        self.transpose(-2, -1)
+    }
+
+    /// Repeats axes of extent 1, and adds leading axes, up to `shape`.
+    #[track_caller]
+    pub fn broadcast_to(&self, shape: impl Into<Shape>) -> Tensor {
+        let shape = shape.into();
+        match *self.shape() == shape {
+            true => self.clone(),
+            false => Tensor::from_op(Broadcast(shape), std::slice::from_ref(self)),
+        }
+    }
+
+    /// Broadcasts tensors to their common shape; the poisoned tensor to return where there is none.
+    #[track_caller]
+    pub(crate) fn broadcast_all(op: &str, inputs: &[&Tensor]) -> Result<Vec<Tensor>, Tensor> {
+        if let Some(&poisoned) = inputs.iter().find(|t| t.error().is_some()) {
+            return Err(poisoned.clone());
+        }
+        let mut shape = Shape::scalar();
+        for input in inputs {
+            shape = match shape.broadcast_with(input.shape()) {
+                Some(shape) => shape,
+                None => {
+                    let shapes: Vec<String> =
+                        inputs.iter().map(|t| t.shape().to_string()).collect();
+                    let what = format!("shapes {} do not broadcast", shapes.join(" and "));
+                    let error = OpError::shape(what)
+                        .hint("aligned at the last axis, extents must be equal or 1");
+                    return Err(Tensor::poison(op, error));
+                }
+            };
+        }
+        let mut widened = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            // Not in a closure, which would hide the caller's line.
+            widened.push(input.broadcast_to(&shape));
+        }
+        Ok(widened)
+    }
+
+    /// `len` elements from `start` along `axis`.
+    #[track_caller]
+    pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Tensor {
+        self.slice(axis, start, len, 1)
+    }
+
+    /// The elements `start + step·i` for `i < len` along `axis`; a negative step walks backwards.
+    #[track_caller]
+    pub fn slice(&self, axis: isize, start: usize, len: usize, step: isize) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        let Some(axis) = resolve_axis(axis, self.rank()) else {
+            return Tensor::poison("slice", bad_axis(axis, self.rank()));
+        };
+        if step == 0 {
+            return Tensor::poison("slice", OpError::argument("the step must not be 0"));
+        }
+        let (mut starts, mut lens) = (vec![0; self.rank()], self.shape().to_vec());
+        let mut steps = vec![1; self.rank()];
+        (starts[axis], lens[axis], steps[axis]) = (start, len, step);
+        Tensor::from_op(Slice { starts, lens, steps }, std::slice::from_ref(self))
+    }
+
+    /// Reverses the order along `axes`.
+    #[track_caller]
+    pub fn flip(&self, axes: &[isize]) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        let axes = match self.axes(axes) {
+            Ok(axes) => axes,
+            Err(error) => return Tensor::poison("flip", error),
+        };
+        let lens = self.shape().to_vec();
+        let flipped = |axis: usize| axes.contains(&axis) && lens[axis] > 0;
+        let starts = (0..lens.len()).map(|a| if flipped(a) { lens[a] - 1 } else { 0 }).collect();
+        let steps = (0..lens.len()).map(|a| if flipped(a) { -1 } else { 1 }).collect();
+        Tensor::from_op(Slice { starts, lens, steps }, std::slice::from_ref(self))
+    }
+
+    /// The tensor repeated `times[i]` times along axis `i`.
+    #[track_caller]
+    pub fn repeat(&self, times: &[usize]) -> Tensor {
+        if self.error().is_some() {
+            return self.clone();
+        }
+        if times.len() != self.rank() {
+            let what =
+                format!("{} counts are given for a tensor of rank {}", times.len(), self.rank());
+            return Tensor::poison(
+                "repeat",
+                OpError::argument(what).hint("give one count per axis"),
+            );
+        }
+        let (mut spread, mut wide, mut joined) = (vec![], vec![], vec![]);
+        for (&extent, &n) in self.shape().iter().zip(times) {
+            spread.extend([1, extent]);
+            wide.extend([n, extent]);
+            joined.push(match n.checked_mul(extent) {
+                Some(total) => total,
+                None => {
+                    let what = format!("{n} times {extent} elements overflow");
+                    return Tensor::poison("repeat", OpError::shape(what));
+                }
+            });
+        }
+        self.reshape(spread).broadcast_to(wide).reshape(joined)
+    }
+}

@@ -1,0 +1,64 @@
+//! The layers, one file each. Every layer holds the [`Layer`](thalweg_graph::Layer) that messages call it by, its
+//! parameters under PyTorch's names, and a `forward` that says what is wrong with its input before it
+//! builds anything.
+//!
+//! Constructors never fail: a size of 0 or a probability of 2 is reported by `forward`, as a poisoned tensor that
+//! names the layer.
+
+mod activation;
+mod batch_norm;
+mod dropout;
+mod embedding;
+mod flatten;
+mod layer_norm;
+mod linear;
+
+pub use activation::{
+    Elu, Gelu, LeakyRelu, LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
+pub use batch_norm::BatchNorm1d;
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use flatten::Flatten;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+
+use std::sync::Arc;
+
+use thalweg_graph::{Layer, OpError, Tensor};
+
+/// Runs a layer's `forward` in its name: on an input that `check` accepts, else poisoned with what it says.
+fn forward_in(
+    layer: &Arc<Layer>,
+    x: &Tensor,
+    check: impl FnOnce() -> Result<(), OpError>,
+    forward: impl FnOnce() -> Tensor,
+) -> Tensor {
+    if x.error().is_some() {
+        return x.clone();
+    }
+    layer.scope(|| match check() {
+        Ok(()) => forward(),
+        Err(error) => Tensor::poison("forward", error),
+    })
+}
+
+/// Where a wrong input came from: `, from 'flatten' at src/net.rs:31`.
+fn origin(x: &Tensor) -> String {
+    format!(", from '{}' at {}:{}", x.op().name(), x.site().file(), x.site().line())
+}
+
+/// The error of a size that a layer was made with.
+fn needs_one(name: &str) -> OpError {
+    OpError::argument(format!("{name} must be at least 1, got 0"))
+        .hint("give the layer the size it was meant to have")
+}
+
+/// Accepts floats.
+fn check_float(x: &Tensor) -> Result<(), OpError> {
+    if x.dtype().is_float() {
+        return Ok(());
+    }
+    let what = format!("expects a float input, got {}{}{}", x.dtype(), x.shape(), origin(x));
+    Err(OpError::dtype(what).hint("convert with cast(DType::F32) first"))
+}

@@ -1,0 +1,14 @@
+//! What thalweg-nn promises, checked with the reference executor.
+
+mod activations;
+mod context;
+mod derive;
+mod golden;
+mod gradients;
+mod help;
+mod layers;
+mod losses;
+mod normalise;
+mod optimizers;
+mod sequential;
+mod store;
