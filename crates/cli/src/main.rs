@@ -1,3 +1,58 @@
-//! The program.
+//! The program `thalweg`: one file per verb, each of which reads its arguments, calls the library, and prints.
+//!
+//! stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
+//! 130 interrupted.
 
-fn main() {}
+mod datasets;
+mod evaluate;
+mod failure;
+mod inspect;
+mod output;
+mod predict;
+mod progress;
+mod step;
+mod train;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Train neural networks on your own data: one command in, a trained network and an honest report out.
+#[derive(Parser)]
+#[command(name = "thalweg", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "Examples:
+  thalweg train                              learn handwritten digits (inside the program)
+  thalweg train mnist/ --epochs 5            learn from a folder of IDX files
+  thalweg evaluate runs/digits-1             measure on the rows that were held out
+  thalweg predict runs/digits-1 digits       one prediction a row, as CSV
+  thalweg inspect runs/digits-1 --step       follow one training step, every gradient checked";
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Train a network and save the run
+    Train(train::Args),
+    /// Measure a trained network on data it has not seen
+    Evaluate(evaluate::Args),
+    /// Predict with a trained network
+    Predict(predict::Args),
+    /// Show a trained network layer by layer, or one step of its training
+    Inspect(inspect::Args),
+    /// List the data sets inside the program
+    Datasets(datasets::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().verb {
+        Verb::Train(args) => train::run(&args),
+        Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Datasets(args) => datasets::run(&args).map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|failure| failure.report())
+}

@@ -1,6 +1,5 @@
-//! GFLOP/s of matrix products, the fork-join's hand-off, for 1 and 2 threads: `cargo bench -p thalweg-cpu`.
+//! GFLOP/s of matrix products, and the hand-off of a fork-join, for 1 and 2 threads: `cargo bench -p thalweg-cpu`.
 
-use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use thalweg_cpu::gemm::{Gemm, GemmSpec};
@@ -48,15 +47,12 @@ fn main() {
             spec = spec.b_transposed();
         }
         let gemm = Gemm::<f32>::new(Isa::detect(), &spec);
-        let (a, b, mut c) = (vec![1.0; m * k], vec![1.0; k * n], vec![0.0; m * n]);
+        let [a, b, c] = [m * k, k * n, m * n].map(memory);
         for pool in &pools {
-            let mut scratch = vec![0.0; gemm.scratch_len(pool.threads())];
+            let scratch = memory(gemm.scratch_len(pool.threads()));
             let [median, best] = seconds(|| {
-                // SAFETY: the vectors have the sizes of the spec.
-                unsafe {
-                    gemm.run(pool, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), scratch.as_mut_ptr())
-                };
-                black_box(&mut c);
+                // SAFETY: the memory has the sizes of the spec.
+                unsafe { gemm.run(pool, a, b, c, scratch) };
             });
             let [median_rate, best_rate] =
                 [median, best].map(|s| 2.0 * (m * n * k) as f64 / s * 1e-9);
@@ -77,6 +73,15 @@ fn main() {
             best * 1e9
         );
     }
+}
+
+/// Zeros on whole cache lines, as a plan's arena has them; never freed.
+fn memory(len: usize) -> *mut f32 {
+    #[derive(Clone, Copy)]
+    #[repr(align(64))]
+    struct Line(#[expect(dead_code, reason = "used through a pointer")] [f32; 16]);
+    let lines = vec![Line([0.0; 16]); len.div_ceil(16).max(1)].leak();
+    lines.as_mut_ptr().cast()
 }
 
 /// Median and least time of a call, from samples of about 50 us over about 0.3 s.

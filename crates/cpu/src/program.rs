@@ -32,6 +32,8 @@ struct Batch {
 pub struct Program {
     plan: Plan,
     isa: Isa,
+    /// Threads that there is scratch memory for.
+    threads: usize,
     compiled: Vec<Compiled>,
     inputs: Vec<usize>,
     states: Vec<StateId>,
@@ -97,6 +99,7 @@ impl Program {
         Ok(Program {
             plan,
             isa,
+            threads,
             compiled,
             inputs: order,
             states,
@@ -136,15 +139,34 @@ impl Program {
 
     /// Runs the program: `feeds` are the values of the inputs, in the order given at compilation. Returns the values
     /// of the outputs, which stay valid until the next run. Fails, with every state untouched, where a feed or a
-    /// state is missing or mis-shaped, or where a value is out of its range.
+    /// state is missing or mis-shaped, where a value is out of its range, or where the pool has more threads than the program
+    /// was compiled for.
     pub fn run(
         &mut self,
         pool: &Pool,
         feeds: &[&Value],
         states: &mut dyn States,
     ) -> Result<&[Value], Error> {
-        self.resolve(feeds, states)?;
-        let memory = self.memory.bytes_mut().as_mut_ptr();
+        self.run_observed(pool, feeds, states, &mut |_| {})
+    }
+
+    /// As [`Program::run`]; `done` is told the number of each step of the plan when it has run, so that a caller with a
+    /// clock can see where the time goes.
+    pub fn run_observed(
+        &mut self,
+        pool: &Pool,
+        feeds: &[&Value],
+        states: &mut dyn States,
+        done: &mut dyn FnMut(usize),
+    ) -> Result<&[Value], Error> {
+        if pool.threads() > self.threads {
+            let (have, want) = (self.threads, pool.threads());
+            let what = format!("compiled for {have} threads, run on a pool of {want}");
+            let error = OpError::new(ErrorKind::Argument, what)
+                .hint("compile it on the executor whose pool runs it");
+            return Err(Error::new(error, "run", None, None));
+        }
+        let memory = self.resolve(feeds, states)?;
         // SAFETY: the offsets lie inside the memory.
         let (shared, local) = unsafe { (memory.add(self.shared_at), memory.add(self.local_at)) };
         // A `Base` is a transparent wrapper around the address.
@@ -152,7 +174,7 @@ impl Program {
         let bases = unsafe {
             std::slice::from_raw_parts(self.bases.as_ptr().cast::<*mut u8>(), self.bases.len())
         };
-        for compiled in &self.compiled {
+        for (step, compiled) in self.compiled.iter().enumerate() {
             // SAFETY: `resolve` has found every buffer with the size that the plan asks for; the scratch was measured
             // for these kernels and for at least as many threads as the pool has; the instruction set was checked when
             // the program was compiled.
@@ -164,6 +186,7 @@ impl Program {
                     Compiled::Call(caller) => caller.run(pool, bases)?,
                 }
             }
+            done(step);
         }
         for (&(buffer, offset), output) in self.plan.outputs.iter().zip(&mut self.outputs) {
             let bytes = output.bytes_mut();
@@ -182,8 +205,8 @@ impl Program {
         &self.outputs
     }
 
-    /// Finds the address of every buffer for this run.
-    fn resolve(&mut self, feeds: &[&Value], states: &mut dyn States) -> Result<(), Error> {
+    /// Finds the address of every buffer for this run, and that of the program's own memory.
+    fn resolve(&mut self, feeds: &[&Value], states: &mut dyn States) -> Result<*mut u8, Error> {
         let memory = self.memory.bytes_mut().as_mut_ptr();
         for (buffer, base) in self.plan.buffers.iter().zip(&mut self.bases) {
             base.0 = match &buffer.home {
@@ -206,7 +229,7 @@ impl Program {
                 }
             };
         }
-        Ok(())
+        Ok(memory)
     }
 }
 
@@ -218,25 +241,26 @@ impl fmt::Debug for Program {
 
 /// The value, where it is one that `node` stands for.
 fn check<'a>(node: &Tensor, value: Option<&'a Value>) -> Result<&'a Value, Error> {
+    match value {
+        Some(value) if value.dtype() == node.dtype() && value.shape() == node.shape() => Ok(value),
+        _ => Err(misfit(node, value)),
+    }
+}
+
+fn misfit(node: &Tensor, value: Option<&Value>) -> Error {
     let name = match (node.op().downcast::<ops::Input>(), node.op().downcast::<ops::State>()) {
         (Some(input), _) => format!("input `{}`", input.name),
         (_, Some(state)) => format!("state `{}`", state.name),
         _ => node.op().name().to_owned(),
     };
-    let wrong = |what: String| node.error_here(OpError::new(ErrorKind::Missing, what));
-    let value = value.ok_or_else(|| wrong(format!("{name} has no value")))?;
-    // A state that is only written is known by its size alone.
-    let fits = value.dtype() == node.dtype() && value.shape() == node.shape();
-    match fits {
-        true => Ok(value),
-        false => Err(wrong(format!(
-            "{name} expects {}{}, got {}{}",
-            node.dtype(),
-            node.shape(),
-            value.dtype(),
-            value.shape()
-        ))),
-    }
+    let what = match value {
+        None => format!("{name} has no value"),
+        Some(value) => {
+            let (want, got) = ((node.dtype(), node.shape()), (value.dtype(), value.shape()));
+            format!("{name} expects {}{}, got {}{}", want.0, want.1, got.0, got.1)
+        }
+    };
+    node.error_here(OpError::new(ErrorKind::Missing, what))
 }
 
 fn compile(plan: &Plan, step: &Step, isa: Isa) -> Result<Compiled, Error> {
@@ -258,7 +282,7 @@ fn compile(plan: &Plan, step: &Step, isa: Isa) -> Result<Compiled, Error> {
             DType::F64 => Compiled::MatMulF64(Gemm::new(isa, &spec(matmul)), Batch::new(matmul)),
             _ => Compiled::MatMulF32(Gemm::new(isa, &spec(matmul)), Batch::new(matmul)),
         },
-        Kernel::Call(call) => Compiled::Call(Caller::new(call)),
+        Kernel::Call(call) => Compiled::Call(Caller::new(call, isa)),
     })
 }
 

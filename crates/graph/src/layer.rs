@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::Location;
 use std::sync::{Arc, OnceLock};
 
@@ -43,20 +44,20 @@ impl Layer {
         self.site
     }
 
+    /// Makes this layer the one that makes nodes, until the guard is dropped.
+    #[must_use = "the layer is left when the guard is dropped"]
+    pub fn enter(self: &Arc<Layer>) -> Entered {
+        CURRENT.with_borrow_mut(|stack| stack.push(self.clone()));
+        Entered { _here: PhantomData }
+    }
+
     /// Runs `f` with this layer as the one that makes nodes.
     pub fn scope<R>(self: &Arc<Layer>, f: impl FnOnce() -> R) -> R {
-        struct Leave;
-        impl Drop for Leave {
-            fn drop(&mut self) {
-                CURRENT.with_borrow_mut(|stack| stack.pop());
-            }
-        }
-        CURRENT.with_borrow_mut(|stack| stack.push(self.clone()));
-        let _leave = Leave;
+        let _entered = self.enter();
         f()
     }
 
-    /// The innermost layer whose [`Layer::scope`] is running on this thread.
+    /// The innermost layer that has been [entered](Layer::enter) on this thread.
     pub fn current() -> Option<Arc<Layer>> {
         CURRENT.with_borrow(|stack| stack.last().cloned())
     }
@@ -68,6 +69,18 @@ impl fmt::Display for Layer {
             Some(path) => write!(f, "{path} ({})", self.kind),
             None => write!(f, "{} (made at {}:{})", self.kind, self.site.file(), self.site.line()),
         }
+    }
+}
+
+/// The current layer of this thread, until dropped; made by [`Layer::enter`].
+pub struct Entered {
+    // It must be dropped on the thread that made it.
+    _here: PhantomData<*const ()>,
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        CURRENT.with_borrow_mut(|stack| stack.pop());
     }
 }
 

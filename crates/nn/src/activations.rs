@@ -2,7 +2,7 @@
 //!
 //! All are compositions of graph primitives (`relu`, `sigmoid`, `tanh` and `softplus` are primitives
 //! already); elementwise ones and reductions over one axis, which a planner makes one pass of. NaN goes
-//! through each of them. At the kinks the derivative is PyTorch's: that of the left side.
+//! through each of them. At the kinks the derivative is that of the left side, as in PyTorch.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, SQRT_2};
 

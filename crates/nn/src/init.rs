@@ -205,7 +205,7 @@ impl Init {
             }
             Init::Orthogonal { gain } => {
                 let rows = shape.first().copied().unwrap_or(1);
-                let cols = if rows == 0 { 0 } else { n / rows };
+                let cols = n.checked_div(rows).unwrap_or(0);
                 let mut q = orthonormal(normal(0.0, 1.0), rows, cols);
                 q.iter_mut().for_each(|x| *x *= gain);
                 q
@@ -331,5 +331,26 @@ mod tests {
         assert_eq!(value(1, 2), value(1, 2));
         assert_ne!(value(1, 2), value(2, 2));
         assert_ne!(value(1, 2), value(1, 3));
+    }
+
+    #[test]
+    fn configs_are_short() {
+        let read = |text| serde_json::from_str::<Init>(text);
+        let mode = Fan::FanOut;
+        let (a, nonlinearity) = (0.0, Nonlinearity::LeakyRelu);
+        for (text, init) in [
+            (r#""zeros""#, Init::Zeros),
+            (r#"{"constant": 0.5}"#, Init::Constant(0.5)),
+            (r#"{"normal": {"std": 2}}"#, Init::Normal { mean: 0.0, std: 2.0 }),
+            (r#"{"orthogonal": {}}"#, Init::Orthogonal { gain: 1.0 }),
+            (
+                r#"{"kaiming_normal": {"mode": "fan_out"}}"#,
+                Init::KaimingNormal { a, mode, nonlinearity },
+            ),
+        ] {
+            assert_eq!(read(text).unwrap(), init, "{text}");
+        }
+        let error = read(r#"{"normal": {"sdt": 2}}"#).unwrap_err().to_string();
+        assert!(error.contains("unknown field `sdt`"), "{error}");
     }
 }

@@ -120,7 +120,8 @@ impl Sequential {
                 }
                 Err(mut error) => {
                     error.what = format!("layer {place}: {}", error.what);
-                    return self.layer.scope(|| Tensor::poison("build", error));
+                    let _entered = self.layer.enter();
+                    return Tensor::poison("build", error);
                 }
             }
             if y.error().is_some() {

@@ -12,7 +12,7 @@ use crate::locate::{Graph, Node, Role};
 use crate::memory;
 use crate::plan::{Buffer, Call, Home, Kernel, MatMul, Matrix, Plan, Step};
 use crate::row::{BufferId, Level};
-use crate::simplify::simplify;
+use crate::simplify::{simplify, unshare};
 
 /// Passes that can be switched off to find a wrong one. All are on by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub fn plan(
         return Err(error.clone());
     }
     roots = simplify(&roots, passes.simplify);
+    if passes.fuse {
+        roots = unshare(&roots);
+    }
     if let Some(error) = roots.iter().find_map(Tensor::error) {
         return Err(error.clone());
     }

@@ -214,3 +214,31 @@ fn order_reduction(t: &Tensor) -> Option<Tensor> {
         .collect();
     Some(reduce(&x.permute(&order), (rank - axes.len()..rank).collect()))
 }
+
+/// Gives every reduction to one number an operand of its own, where that is cheap to compute twice. The square of a
+/// gradient is wanted by the global norm, on which all updates wait, and by the update itself: sharing it would tie the
+/// two into one program, and the update could not be written in place.
+pub fn unshare(roots: &[Tensor]) -> Vec<Tensor> {
+    let nodes = reachable(roots);
+    let mut uses: HashMap<u64, usize> = HashMap::new();
+    for input in nodes.iter().flat_map(|n| n.inputs()) {
+        *uses.entry(input.id()).or_default() += 1;
+    }
+    let mut new: HashMap<u64, Tensor> = HashMap::new();
+    for node in &nodes {
+        let mut inputs: Vec<Tensor> = node.inputs().iter().map(|t| new[&t.id()].clone()).collect();
+        let to_one = node.op().downcast::<Reduce>().is_some() && node.numel() == 1;
+        let original = node.inputs().first();
+        if let Some(operand) = original.filter(|t| to_one && uses[&t.id()] > 1 && is_cheap(t)) {
+            inputs[0] = inputs[0].with_inputs(new[&operand.id()].inputs());
+        }
+        let moved = inputs.iter().zip(node.inputs()).any(|(a, b)| a.id() != b.id());
+        new.insert(node.id(), if moved { node.with_inputs(&inputs) } else { node.clone() });
+    }
+    roots.iter().map(|t| new[&t.id()].clone()).collect()
+}
+
+fn is_cheap(t: &Tensor) -> bool {
+    let arithmetic = [Binary::Add, Binary::Sub, Binary::Mul];
+    t.op().downcast::<Binary>().is_some_and(|op| arithmetic.contains(op))
+}

@@ -55,14 +55,15 @@ impl<T: Element, V: Vector<Element = T>, const MR: usize, const NV: usize> Kerne
         unsafe {
             let mut sums = [[V::splat(T::default()); NV]; MR];
             let [row, column] = self.a_strides;
-            // One offset for all rows: a chain of additions from row to row would be as long as the arithmetic.
-            let rows: [*const T; MR] =
-                std::array::from_fn(|i| self.a.wrapping_offset(i as isize * row));
-            let mut a_offset = 0;
+            // Two unrelated pointers, three rows to each at distances that an address can express: left alone, the
+            // compiler walks from row to row in a chain of additions as long as the arithmetic.
+            let mut near = self.a;
+            let mut far = std::hint::black_box(self.a.wrapping_offset(3 * row));
             let mut b = self.b;
             for _ in 0..self.k {
                 if MR < NV {
-                    let a: [V; MR] = std::array::from_fn(|i| V::splat(*rows[i].offset(a_offset)));
+                    let a: [V; MR] =
+                        std::array::from_fn(|i| V::splat(*near.offset(i as isize * row)));
                     for j in 0..NV {
                         let b = V::load(b.add(j * V::LANES));
                         for i in 0..MR {
@@ -72,13 +73,15 @@ impl<T: Element, V: Vector<Element = T>, const MR: usize, const NV: usize> Kerne
                 } else {
                     let b: [V; NV] = std::array::from_fn(|j| V::load(b.add(j * V::LANES)));
                     for i in 0..MR {
-                        let a = V::splat(*rows[i].offset(a_offset));
+                        let from = if i < 3 { near } else { far };
+                        let a = V::splat(*from.offset((i % 3) as isize * row));
                         for j in 0..NV {
                             sums[i][j] = a.mul_add(b[j], sums[i][j]);
                         }
                     }
                 }
-                a_offset += column;
+                near = near.wrapping_offset(column);
+                far = far.wrapping_offset(column);
                 b = b.wrapping_offset(self.b_stride);
             }
             let Target { c, strides: [row, column], accumulate } = self.target;

@@ -6,8 +6,8 @@
 use super::GemmSpec;
 use super::kernel::{DOT_COLUMNS, DOT_ROWS, ROWS};
 
-/// The longest stretch of k that is summed in registers, in bytes of one row: 784 · 4 must fit, as ever longer rows
-/// of A leave the first-level cache.
+/// The longest stretch of k that is summed in registers, in bytes: 6 rows of A leave room in the first-level cache,
+/// and the 784 pixels of an image are one stretch.
 const K_BLOCK_BYTES: usize = 832 * 4;
 /// A tile's block of A stays in the second-level cache.
 const A_BLOCK_BYTES: usize = 256 * 1024;
@@ -57,9 +57,11 @@ pub struct Plan {
     pub column_tiles: usize,
 }
 
-/// Part `i` of `parts` equal (to within one) parts of `0..len`.
+/// Part `i` of `parts` parts of `0..len`, equal to within one, the larger ones first.
 pub fn part(i: usize, parts: usize, len: usize) -> std::ops::Range<usize> {
-    len * i / parts..len * (i + 1) / parts
+    let (size, larger) = (len / parts, len % parts);
+    let start = i * size + i.min(larger);
+    start..start + size + usize::from(i < larger)
 }
 
 impl Plan {

@@ -344,51 +344,40 @@ fn infinity_times_a_number_is_infinite() {
     }
 }
 
-/// Heads of attention: [batch, heads, length, width] permuted, B the same for all heads of a batch.
+/// Heads of attention: A is [batches, m, heads, k], B the same for all heads of a batch, as it is or transposed.
 #[test]
 fn batches_with_any_offsets() {
-    for threads in [1, 2, 3] {
-        let pool = Pool::new(threads);
-        for isa in isas() {
-            for [m, k, n] in [[5, 7, 3], [17, 33, 40], [100, 64, 90], [1, 30, 9]] {
-                let (batches, heads) = (3, 2);
+    let (batches, heads) = (3, 2);
+    for pool in [1, 2, 3].map(Pool::new) {
+        for (isa, transposed) in isas().flat_map(|isa| [(isa, false), (isa, true)]) {
+            for [m, k, n] in [[5, 7, 3], [17, 33, 40], [100, 64, 90], [1, 30, 9], [40, 500, 200]] {
                 let a: Vec<f64> = (0..batches * m * heads * k).map(number).collect();
                 let b: Vec<f64> = (0..batches * k * n).map(|i| number(i + 1000)).collect();
-                let row = (heads * k) as isize;
-                let spec = GemmSpec {
-                    a_strides: [row, 1],
-                    batch: batches * heads,
-                    ..GemmSpec::row_major(m, k, n)
-                };
-                let gemm = Gemm::<f64>::new(isa, &spec);
+                let mut spec = GemmSpec::row_major(m, k, n);
+                if transposed {
+                    spec = spec.b_transposed();
+                }
+                spec.a_strides = [(heads * k) as isize, 1];
+                spec.batch = batches * heads;
                 let offsets = |i: usize| {
                     let (batch, head) = (i / heads, i % heads);
-                    [batch * m * heads * k + head * k, batch * k * n, i * m * n].map(|x| x as isize)
+                    let a = (batch * m * heads + head) * k;
+                    [a, batch * k * n, i * m * n].map(|x| x as isize)
                 };
+                let gemm = Gemm::<f64>::new(isa, &spec);
                 let mut c = vec![NAN; batches * heads * m * n];
-                let mut scratch = vec![NAN; gemm.scratch_len(threads)];
-                let [a_ptr, b_ptr] = [a.as_ptr(), b.as_ptr()];
+                let mut scratch = vec![NAN; gemm.scratch_len(pool.threads())];
+                let (to, scratch) = (c.as_mut_ptr(), scratch.as_mut_ptr());
                 // SAFETY: offsets and strides stay within the vectors.
-                unsafe {
-                    gemm.run_batched(
-                        &pool,
-                        a_ptr,
-                        b_ptr,
-                        c.as_mut_ptr(),
-                        &offsets,
-                        scratch.as_mut_ptr(),
-                    )
-                };
-                for (at, &got) in c.iter().enumerate() {
-                    let (item, i, j) = (at / (m * n), at / n % m, at % n);
+                unsafe { gemm.run_batched(&pool, a.as_ptr(), b.as_ptr(), to, &offsets, scratch) };
+                for (place, &got) in c.iter().enumerate() {
+                    let (item, i, j) = (place / (m * n), place / n % m, place % n);
                     let [a_first, b_first, _] = offsets(item).map(|x| x as usize);
-                    let products =
-                        (0..k).map(|p| a[a_first + i * heads * k + p] * b[b_first + p * n + j]);
+                    let b_at = |p: usize| b_first + if transposed { j * k + p } else { p * n + j };
+                    let products = (0..k).map(|p| a[a_first + i * heads * k + p] * b[b_at(p)]);
                     let exact: f64 = products.sum();
-                    assert!(
-                        (got - exact).abs() < 1e-13,
-                        "{isa:?} {m}x{k}x{n}, product {item}, C[{i}, {j}]"
-                    );
+                    let what = || format!("{isa:?} {m}x{k}x{n}, product {item}, C[{i}, {j}]");
+                    assert!((got - exact).abs() < 1e-12, "{}: {got}, not {exact}", what());
                 }
             }
         }

@@ -7,11 +7,12 @@ use super::pack::{PackA, PackB};
 use super::plan::{Path, Plan, SourceB, part};
 use super::vector::{Element, Kernel, Vector};
 
-/// Launches the kernel whose const parameters, one of those listed, are the given values.
-macro_rules! launch {
+/// Runs the kernel whose const parameters, among those listed, are the given values. All become part of the tile's
+/// code, which passes their operands in registers: a call for each block would cost short products some percent.
+macro_rules! run {
     ($V:ty, $kernel:ident[$x:expr, $y:expr], $(($X:literal: $($Y:literal)+))+ => $fields:tt) => {
         match ($x, $y) {
-            $($(($X, $Y) => <$V>::launch($kernel::<_, $X, $Y> $fields),)+)+
+            $($(($X, $Y) => Kernel::<$V>::run($kernel::<_, $X, $Y> $fields),)+)+
             (x, y) => unreachable!("no kernel of {x} x {y}"),
         }
     };
@@ -67,7 +68,7 @@ impl<T: Element> Tile<'_, T> {
                     let a = self.a.offset(at(rows.start, spec.a_strides[0]));
                     let b = self.b.offset(at(columns.start, spec.b_strides[1]));
                     let target = self.target(rows.start, columns.start, spec.accumulate);
-                    launch!(V, Dot[rows.len(), columns.len()],
+                    run!(V, Dot[rows.len(), columns.len()],
                         (1: 1 2 3 4 5 6 7 8) (2: 1 2 3 4) (3: 1 2 3 4) =>
                         { k: spec.k, a, a_stride: spec.a_strides[0], b, b_stride: spec.b_strides[1], target });
                 }
@@ -97,7 +98,7 @@ impl<T: Element> Tile<'_, T> {
             let packed_a = self.local.add(plan.local_b());
             if pack_a {
                 let (m, packed) = (spec.m, groups.clone());
-                V::launch(PackA {
+                Kernel::<V>::run(PackA {
                     k,
                     m,
                     groups: plan.groups,
@@ -135,7 +136,7 @@ impl<T: Element> Tile<'_, T> {
                         (a.offset(at(rows.start, spec.a_strides[0])), spec.a_strides)
                     };
                     let target = self.target(rows.start, column, accumulate);
-                    launch!(V, Outer[rows.len(), vectors],
+                    run!(V, Outer[rows.len(), vectors],
                         (1: 1 2 4 8) (2: 1 2 4) (3: 1 2 4) (4: 1 2) (5: 1 2) (6: 1 2) =>
                         { k, a, a_strides, b, b_stride, target, columns });
                 }

@@ -61,7 +61,7 @@ pub trait Vector: Copy {
     /// The number of lanes.
     const LANES: usize;
 
-    /// Compiles the kernel, as a function of its own, with the instruction set on, and runs it.
+    /// Compiles the kernel with the instruction set on, as a function of its own, and runs it.
     unsafe fn launch<K: Kernel<Self>>(kernel: K);
     unsafe fn splat(x: Self::Element) -> Self;
     unsafe fn load(from: *const Self::Element) -> Self;
@@ -176,7 +176,6 @@ mod avx2 {
         unsafe { _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast()) }
     }
 
-    #[inline(never)]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn launch<V, K: Kernel<V>>(kernel: K) {
         // SAFETY: the caller's promise.
@@ -189,7 +188,7 @@ mod avx2 {
         type Element = f32;
         const LANES: usize = 8;
 
-        #[inline(always)]
+        #[inline(never)]
         unsafe fn launch<K: Kernel<Self>>(kernel: K) {
             // SAFETY: the caller's promise.
             unsafe { launch::<Self, K>(kernel) }
@@ -299,7 +298,7 @@ mod avx2 {
         type Element = f64;
         const LANES: usize = 4;
 
-        #[inline(always)]
+        #[inline(never)]
         unsafe fn launch<K: Kernel<Self>>(kernel: K) {
             // SAFETY: the caller's promise.
             unsafe { launch::<Self, K>(kernel) }

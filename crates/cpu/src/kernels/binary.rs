@@ -78,7 +78,11 @@ pub(crate) fn binary(isa: Isa, op: Binary, dtype: DType, scalars: Scalars) -> Op
         DType::F64 => doubles(op, scalars),
         DType::I64 => ints::<i64>(op, scalars),
         DType::I32 => ints::<i32>(op, scalars),
-        DType::U8 | DType::Bool => ints::<u8>(op, scalars),
+        DType::U8 => ints::<u8>(op, scalars),
+        DType::Bool => match op {
+            Binary::And | Binary::Or | Binary::Xor => ints::<u8>(op, scalars),
+            _ => None,
+        },
     }
 }
 
@@ -104,10 +108,10 @@ pub(crate) fn compare(isa: Isa, op: Compare, dtype: DType, scalars: Scalars) -> 
 macro_rules! portable {
     ($t:ty => $r:ty, $scalars:expr, $f:expr) => {
         match $scalars {
-            // SAFETY: the caller keeps the contract of a tile function.
-            [false, false] => {
-                |d, a, b, _, n| unsafe { map2::<$t, $r, false, false>(d, a, b, n, $f) }
-            }
+            [false, false] => |d, a, b, _, n| {
+                // SAFETY: the caller keeps the contract of a tile function.
+                unsafe { map2::<$t, $r, false, false>(d, a, b, n, $f) }
+            },
             // SAFETY: as above.
             [true, false] => |d, a, b, _, n| unsafe { map2::<$t, $r, true, false>(d, a, b, n, $f) },
             // SAFETY: as above.

@@ -5,10 +5,10 @@ use thalweg_graph::DType;
 use super::TileFn;
 
 /// # Safety
-/// As for [`TileFn`], and the two do not overlap.
+/// As for [`TileFn`].
 unsafe fn convert<A: Copy, R>(dst: *mut u8, a: *const u8, n: usize, f: impl Fn(A) -> R) {
     for i in 0..n {
-        // SAFETY: both have `n` elements.
+        // SAFETY: both have `n` elements, and where they are the same memory element `i` is read before it is written.
         unsafe { dst.cast::<R>().add(i).write(f(a.cast::<A>().add(i).read())) };
     }
 }
@@ -22,7 +22,7 @@ macro_rules! casts {
     (@to $a:ty, $to:expr, $($name:ident: $t:ty),*) => {
         match $to {
             $(DType::$name => |d, a, _, _, n| {
-                // SAFETY: the caller keeps the contract of a tile function, and registers do not overlap.
+                // SAFETY: the caller keeps the contract of a tile function.
                 unsafe { convert(d, a, n, |x: $a| x as $t) }
             },)*
             DType::Bool => |d, a, _, _, n| {

@@ -7,6 +7,8 @@ mod binary;
 mod convert;
 mod reduce;
 mod select;
+#[cfg(test)]
+mod tests;
 mod unary;
 
 pub(crate) use binary::{binary, compare};
@@ -29,8 +31,8 @@ pub(crate) type Scalars = [bool; 2];
 
 /// `dst[i] = f(a[i], b[i])`, where `SA` and `SB` say that an operand is a single element.
 ///
-/// Elements are read a block at a time before any is written, so that a result may take the place of an operand
-/// and the loop is vector code all the same.
+/// A result may take the place of an operand. Each of these cases has a loop of its own: with one loop for all, the
+/// compiler's overlap check would send every in-place call to scalar code.
 ///
 /// # Safety
 /// As for [`TileFn`].
@@ -42,36 +44,27 @@ pub(crate) unsafe fn map2<A: Copy, R: Copy, const SA: bool, const SB: bool>(
     n: usize,
     f: impl Fn(A, A) -> R,
 ) {
-    const BLOCK: usize = 16;
     let (dst, a, b) = (dst.cast::<R>(), a.cast::<A>(), b.cast::<A>());
     if n == 0 {
         return;
     }
     // SAFETY: a scalar operand is one readable element, and `n > 0` makes the others have a first one.
     let (first_a, first_b) = unsafe { (a.read(), b.read()) };
-    let mut i = 0;
-    while i + BLOCK <= n {
-        // SAFETY: `i + BLOCK <= n`, and operands that are not scalars have `n` elements.
-        let x: [A; BLOCK] =
-            if SA { [first_a; BLOCK] } else { unsafe { a.add(i).cast::<[A; BLOCK]>().read() } };
-        // SAFETY: as above.
-        let y: [A; BLOCK] =
-            if SB { [first_b; BLOCK] } else { unsafe { b.add(i).cast::<[A; BLOCK]>().read() } };
-        let mut out = [f(x[0], y[0]); BLOCK];
-        for j in 0..BLOCK {
-            out[j] = f(x[j], y[j]);
+    let each = |dst: *mut R, a: *const A, b: *const A| {
+        for i in 0..n {
+            // SAFETY: `i < n`, and operands that are not scalars have `n` elements.
+            unsafe {
+                let x = if SA { first_a } else { a.add(i).read() };
+                let y = if SB { first_b } else { b.add(i).read() };
+                dst.add(i).write(f(x, y));
+            }
         }
-        // SAFETY: `i + BLOCK <= n`, and `dst` has `n` elements.
-        unsafe { dst.add(i).cast::<[R; BLOCK]>().write(out) };
-        i += BLOCK;
-    }
-    while i < n {
-        // SAFETY: `i < n`.
-        unsafe {
-            let x = if SA { first_a } else { a.add(i).read() };
-            let y = if SB { first_b } else { b.add(i).read() };
-            dst.add(i).write(f(x, y));
-        }
-        i += 1;
+    };
+    if !SA && std::ptr::eq(dst.cast(), a) {
+        each(dst, dst.cast(), b);
+    } else if !SB && std::ptr::eq(dst.cast(), b) {
+        each(dst, a, dst.cast());
+    } else {
+        each(dst, a, b);
     }
 }

@@ -16,39 +16,29 @@ unsafe fn choose<T: Copy, const SA: bool, const SB: bool>(
     b: *const u8,
     n: usize,
 ) {
-    const BLOCK: usize = 8;
     let (dst, a, b) = (dst.cast::<T>(), a.cast::<T>(), b.cast::<T>());
     if n == 0 {
         return;
     }
     // SAFETY: a scalar operand is one readable element, and `n > 0` makes the others have a first one.
     let (first_a, first_b) = unsafe { (a.read(), b.read()) };
-    let mut i = 0;
-    while i + BLOCK <= n {
-        // SAFETY: `i + BLOCK <= n`, and operands that are not scalars have `n` elements.
-        let (c, x, y): ([u8; BLOCK], [T; BLOCK], [T; BLOCK]) = unsafe {
-            (
-                cond.add(i).cast::<[u8; BLOCK]>().read(),
-                if SA { [first_a; BLOCK] } else { a.add(i).cast::<[T; BLOCK]>().read() },
-                if SB { [first_b; BLOCK] } else { b.add(i).cast::<[T; BLOCK]>().read() },
-            )
-        };
-        let mut out = x;
-        for j in 0..BLOCK {
-            out[j] = if c[j] != 0 { x[j] } else { y[j] };
+    let each = |dst: *mut T, a: *const T, b: *const T| {
+        for i in 0..n {
+            // SAFETY: `i < n`, and operands that are not scalars have `n` elements.
+            unsafe {
+                let x = if SA { first_a } else { a.add(i).read() };
+                let y = if SB { first_b } else { b.add(i).read() };
+                dst.add(i).write(if cond.add(i).read() != 0 { x } else { y });
+            }
         }
-        // SAFETY: `i + BLOCK <= n`, and `dst` has `n` elements.
-        unsafe { dst.add(i).cast::<[T; BLOCK]>().write(out) };
-        i += BLOCK;
-    }
-    while i < n {
-        // SAFETY: `i < n`.
-        unsafe {
-            let x = if SA { first_a } else { a.add(i).read() };
-            let y = if SB { first_b } else { b.add(i).read() };
-            dst.add(i).write(if cond.add(i).read() != 0 { x } else { y });
-        }
-        i += 1;
+    };
+    // As in `map2`: in place has a loop of its own.
+    if !SA && std::ptr::eq(dst, a) {
+        each(dst, dst, b);
+    } else if !SB && std::ptr::eq(dst, b) {
+        each(dst, a, dst);
+    } else {
+        each(dst, a, b);
     }
 }
 

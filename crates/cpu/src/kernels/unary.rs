@@ -92,10 +92,10 @@ fn f32s(isa: Isa, op: Unary) -> Option<TileFn> {
         Unary::Round => round(isa),
         // SAFETY: the caller keeps the contract of a tile function.
         Unary::IsNan => |d, a, _, _, n| unsafe { convert(d, a, n, |x: f32| x.is_nan() as u8) },
-        // SAFETY: as above.
-        Unary::IsFinite => {
-            |d, a, _, _, n| unsafe { convert(d, a, n, |x: f32| x.is_finite() as u8) }
-        }
+        Unary::IsFinite => |d, a, _, _, n| {
+            // SAFETY: as above.
+            unsafe { convert(d, a, n, |x: f32| x.is_finite() as u8) }
+        },
         Unary::Not => return None,
     })
 }

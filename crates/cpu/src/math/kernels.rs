@@ -26,10 +26,6 @@ isa_fn! {
     pub unsafe fn softplus(dst: *mut f32, a: *const f32, n: usize) = |d, a, n| map1(d, a, n, super::softplus);
     /// [`sqrt`](super::sqrt) of an array.
     pub unsafe fn sqrt(dst: *mut f32, a: *const f32, n: usize) = |d, a, n| map1(d, a, n, super::sqrt);
-    /// [`recip`](super::recip) of an array.
-    pub unsafe fn recip(dst: *mut f32, a: *const f32, n: usize) = |d, a, n| map1(d, a, n, super::recip);
-    /// [`rsqrt`](super::rsqrt) of an array.
-    pub unsafe fn rsqrt(dst: *mut f32, a: *const f32, n: usize) = |d, a, n| map1(d, a, n, super::rsqrt);
     /// [`sin`](super::sin) of an array.
     pub unsafe fn sin(dst: *mut f32, a: *const f32, n: usize) = |d, a, n| trig(d, a, n, sin_within, super::sin);
     /// [`cos`](super::cos) of an array.

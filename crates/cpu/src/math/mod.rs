@@ -1,5 +1,6 @@
-//! The transcendental functions of the kernels, for `f32`: plain Rust without a branch in it, so that a `for` loop
-//! over a slice becomes vector code on whatever instruction set it is compiled for. Every function is built from IEEE
+//! The transcendental functions of the kernels, for `f32`: plain Rust without a branch in it ([`pow`] and
+//! huge arguments of [`sin`] and [`cos`] aside), so that a `for` loop over a slice becomes vector code on whatever
+//! instruction set it is compiled for. Every function is built from IEEE
 //! `+ - * /`, bit patterns and selects only (no fused multiply-add, no platform math library), so all targets and both
 //! [paths](crate::isa::Isa) give the same bits.
 //!
@@ -14,9 +15,10 @@
 //! | [`log`] | 0.86 | | [`erf`] | 2.85 |
 //! | [`log1p`] | 0.89 | | [`softplus`] | 1.71 |
 //! | [`sin`] | 1.56 | | [`cos`] | 1.55 |
-//! | [`sqrt`], [`recip`] | 0.5 | | [`rsqrt`] | 1.5 |
+//! | [`sqrt`] | 0.5 | | | |
 //!
-//! [`double`] holds the same functions for `f64`, [`kernels`] the loops over arrays of `f32`.
+//! [`kernels`] holds the loops over arrays. The `f64` functions are those of the reference executor,
+//! [`Unary::float`](thalweg_graph::ops::Unary::float).
 
 mod erf;
 mod exp;
@@ -26,13 +28,12 @@ mod power;
 mod tests;
 mod trig;
 
-pub mod double;
 pub mod kernels;
 
 pub use erf::erf;
 pub use exp::{exp, expm1, sigmoid, tanh};
 pub use log::{log, log1p, softplus};
-pub use power::{pow, recip, rsqrt, sqrt};
+pub use power::{pow, sqrt};
 pub use trig::{TRIG_LIMIT, cos, sin};
 
 /// ln 2 = `LN2_HI + LN2_LO`. The high part has 9 significant bits, so its product with any exponent is exact.

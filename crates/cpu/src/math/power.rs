@@ -6,20 +6,6 @@ pub fn sqrt(x: f32) -> f32 {
     x.sqrt()
 }
 
-/// 1/x, correctly rounded.
-#[inline(always)]
-pub fn recip(x: f32) -> f32 {
-    1.0 / x
-}
-
-/// 1/√x: the two correctly rounded operations one after the other.
-///
-/// Error: at most 1.5 ulp.
-#[inline(always)]
-pub fn rsqrt(x: f32) -> f32 {
-    1.0 / x.sqrt()
-}
-
 /// x^y by the `libm` crate in `f64`, rounded: one call per element, not vectorised. Special cases as in IEEE 754 `pow`
 /// (x^0 = 1 and 1^y = 1 even for NaN).
 #[inline(always)]

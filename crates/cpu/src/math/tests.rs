@@ -1,5 +1,7 @@
 //! Accuracy, special values, and equality of the two instruction-set paths.
 
+use thalweg_graph::ops::Unary;
+
 use super::*;
 use crate::isa::Isa;
 
@@ -16,32 +18,84 @@ struct Case {
     kernel: fn(Isa) -> Kernel,
 }
 
-const CASES: [Case; 13] = [
-    Case { name: "exp", f: exp, reference: double::exp, bound: 1.04, kernel: kernels::exp },
-    Case { name: "expm1", f: expm1, reference: double::expm1, bound: 1.81, kernel: kernels::expm1 },
-    Case { name: "log", f: log, reference: double::log, bound: 0.86, kernel: kernels::log },
-    Case { name: "log1p", f: log1p, reference: double::log1p, bound: 0.89, kernel: kernels::log1p },
-    Case { name: "tanh", f: tanh, reference: double::tanh, bound: 2.5, kernel: kernels::tanh },
+const CASES: [Case; 11] = [
+    Case {
+        name: "exp",
+        f: exp,
+        reference: |x| Unary::Exp.float(x),
+        bound: 1.04,
+        kernel: kernels::exp,
+    },
+    Case {
+        name: "expm1",
+        f: expm1,
+        reference: |x| Unary::Expm1.float(x),
+        bound: 1.81,
+        kernel: kernels::expm1,
+    },
+    Case {
+        name: "log",
+        f: log,
+        reference: |x| Unary::Log.float(x),
+        bound: 0.86,
+        kernel: kernels::log,
+    },
+    Case {
+        name: "log1p",
+        f: log1p,
+        reference: |x| Unary::Log1p.float(x),
+        bound: 0.89,
+        kernel: kernels::log1p,
+    },
+    Case {
+        name: "tanh",
+        f: tanh,
+        reference: |x| Unary::Tanh.float(x),
+        bound: 2.5,
+        kernel: kernels::tanh,
+    },
     Case {
         name: "sigmoid",
         f: sigmoid,
-        reference: double::sigmoid,
+        reference: |x| Unary::Sigmoid.float(x),
         bound: 2.41,
         kernel: kernels::sigmoid,
     },
-    Case { name: "erf", f: erf, reference: double::erf, bound: 2.85, kernel: kernels::erf },
+    Case {
+        name: "erf",
+        f: erf,
+        reference: |x| Unary::Erf.float(x),
+        bound: 2.85,
+        kernel: kernels::erf,
+    },
     Case {
         name: "softplus",
         f: softplus,
-        reference: double::softplus,
+        reference: |x| Unary::Softplus.float(x),
         bound: 1.71,
         kernel: kernels::softplus,
     },
-    Case { name: "sin", f: sin, reference: double::sin, bound: 1.56, kernel: kernels::sin },
-    Case { name: "cos", f: cos, reference: double::cos, bound: 1.55, kernel: kernels::cos },
-    Case { name: "sqrt", f: sqrt, reference: double::sqrt, bound: 0.5, kernel: kernels::sqrt },
-    Case { name: "recip", f: recip, reference: double::recip, bound: 0.5, kernel: kernels::recip },
-    Case { name: "rsqrt", f: rsqrt, reference: double::rsqrt, bound: 1.5, kernel: kernels::rsqrt },
+    Case {
+        name: "sin",
+        f: sin,
+        reference: |x| Unary::Sin.float(x),
+        bound: 1.56,
+        kernel: kernels::sin,
+    },
+    Case {
+        name: "cos",
+        f: cos,
+        reference: |x| Unary::Cos.float(x),
+        bound: 1.55,
+        kernel: kernels::cos,
+    },
+    Case {
+        name: "sqrt",
+        f: sqrt,
+        reference: |x| Unary::Sqrt.float(x),
+        bound: 0.5,
+        kernel: kernels::sqrt,
+    },
 ];
 
 /// The distance of `got` from the exact value in units of the last place of an `f32` of the exact value's size.
@@ -183,7 +237,6 @@ fn special_values() {
         ),
         ("sin", sin, &[(1e30, -0.791_163_44), (f32::MAX, -0.521_876_5)]),
         ("cos", cos, &[(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (f32::MAX, 0.853_021)]),
-        ("rsqrt", rsqrt, &[(0.0, INF), (-0.0, -INF), (INF, 0.0), (-1.0, NAN), (4.0, 0.5)]),
     ];
     for (name, f, values) in cases {
         assert!(f(NAN).is_nan() && f(-NAN).is_nan(), "{name}(NaN)");
@@ -207,16 +260,6 @@ fn odd_and_even_functions() {
         }
         assert!(same(cos(-x), cos(x)), "{x:e}");
     }
-}
-
-#[test]
-fn composed_f64_functions_do_not_overflow() {
-    assert_eq!(
-        (double::sigmoid(1e4), double::sigmoid(-1e4), double::sigmoid(0.0)),
-        (1.0, 0.0, 0.5)
-    );
-    assert_eq!((double::softplus(1e4), double::softplus(-1e4)), (1e4, 0.0));
-    assert!(double::sigmoid(f64::NAN).is_nan() && double::softplus(f64::NAN).is_nan());
 }
 
 /// Both instruction-set paths give the bits of the scalar function, wherever an element stands (in a vector or in the

@@ -5,6 +5,7 @@ use crate::dtype::DType;
 use crate::error::OpError;
 use crate::layout::Layout;
 use crate::op::{Class, Op};
+use crate::ops::matmul::MatMul;
 use crate::ops::pad::Pad;
 use crate::ops::source::bad_axis;
 use crate::reference::{Data, RefValue};
@@ -90,6 +91,17 @@ impl Op for Permute {
         let mut back = vec![0isize; self.order.len()];
         for (place, &axis) in self.order.iter().enumerate() {
             back[axis] = place as isize;
+        }
+        // The transpose of a product is the product of the transposes, which needs no copy: the gradient of a
+        // weight comes out in the weight's own layout.
+        let (rows, last) = (back.len().saturating_sub(2), back.len().saturating_sub(1));
+        let swaps = (0..back.len()).all(|a| match a {
+            _ if a == rows => back[a] == last as isize,
+            _ if a == last => back[a] == rows as isize,
+            _ => back[a] == a as isize,
+        });
+        if swaps && last > 0 && g.op().downcast::<MatMul>().is_some() {
+            return Ok(vec![Some(g.inputs()[1].t().matmul(&g.inputs()[0].t()))]);
         }
         Ok(vec![Some(g.permute(&back))])
     }

@@ -1,4 +1,4 @@
-//! The layers, one file each. Every layer holds the [`Layer`](thalweg_graph::Layer) that messages call it by, its
+//! The layers, one file each. Every layer holds the [`Layer`] that messages call it by, its
 //! parameters under PyTorch's names, and a `forward` that says what is wrong with its input before it
 //! builds anything.
 //!
@@ -27,7 +27,9 @@ use std::sync::Arc;
 
 use thalweg_graph::{Layer, OpError, Tensor};
 
-/// Runs a layer's `forward` in its name: on an input that `check` accepts, else poisoned with what it says.
+/// Runs a layer's `forward` in its name: on an input that `check` accepts, else poisoned with what it says, at the line
+/// that called `forward`.
+#[track_caller]
 fn forward_in(
     layer: &Arc<Layer>,
     x: &Tensor,
@@ -37,10 +39,11 @@ fn forward_in(
     if x.error().is_some() {
         return x.clone();
     }
-    layer.scope(|| match check() {
+    let _entered = layer.enter();
+    match check() {
         Ok(()) => forward(),
         Err(error) => Tensor::poison("forward", error),
-    })
+    }
 }
 
 /// Where a wrong input came from: `, from 'flatten' at src/net.rs:31`.

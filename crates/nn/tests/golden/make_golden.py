@@ -52,8 +52,8 @@ POINTS = single(
 
 
 def softplus(x):
-    # F.softplus takes x itself beyond its threshold.
-    return torch.logaddexp(x, torch.zeros_like(x))
+    # Beyond its threshold PyTorch's takes x itself, by default from 20 on, where float64 knows better.
+    return F.softplus(x, threshold=600)
 
 
 def activation(name, f, x, args=None, weight=None):

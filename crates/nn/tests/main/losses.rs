@@ -192,7 +192,7 @@ fn what_does_not_fit_is_poison_that_says_why() {
         (cross_entropy(&float(&[4, 3]), &labels(&[4, 1])), "labels must be [4], got [4, 1]"),
         (cross_entropy(&float(&[4, 3]), &float(&[4])), "the target [4]"),
         (cross_entropy(&float(&[4, 0]), &labels(&[4])), "no class to choose"),
-        (cross_entropy(&float(&[]), &labels(&[])), "no class axis"),
+        (cross_entropy(&float(&[]), &labels(&[])), "[] have no class to choose"),
         (cross_entropy(&float(&[4, 3]), &labels(&[4]).cast(DType::Bool)), "the target is bool"),
         (weighted(2).compute(&float(&[4, 3]), &labels(&[4])), "weight has 2 numbers for 3 classes"),
         (smoothed.compute(&float(&[4, 3]), &labels(&[4])), "label_smoothing must be from 0 to 1"),

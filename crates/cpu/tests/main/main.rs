@@ -1,5 +1,7 @@
 //! The fast executor against the reference executor, and against itself.
 
+mod calls;
 mod generated;
 mod program;
 mod support;
+mod table;

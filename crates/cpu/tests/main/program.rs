@@ -1,7 +1,7 @@
 //! Compiled programs: states written in place, errors that leave them alone, memory known in advance.
 
 use thalweg_cpu::Cpu;
-use thalweg_graph::{DType, StateId, Tensor, Value, grad};
+use thalweg_graph::{DType, Feed, StateId, Tensor, Value, grad};
 
 use crate::support::{States, assert_reference};
 
@@ -52,9 +52,40 @@ fn states_are_read_before_they_are_written() {
     let swapped = vec![(ia, b.clone()), (ib, a.clone())];
     assert_reference(&[a.clone(), b.clone()], &swapped, &[], &states, 0.0, "swap");
     let reversed = vec![(ia, a.flip(&[0, 1])), (ib, &a + &b)];
-    assert_reference(&[a.clone()], &reversed, &[], &states, 0.0, "flip");
+    assert_reference(std::slice::from_ref(&a), &reversed, &[], &states, 0.0, "flip");
     let summed = vec![(ia, &a - a.sum(&[0])), (ib, &b * a.sum(&[1]).keepdim(&a, &[1]))];
     assert_reference(&[b.sum_all()], &summed, &[], &states, 1e-6, "reduced");
+}
+
+#[test]
+fn guarded_updates_see_the_old_states() {
+    let mut states = States::new();
+    let (ia, a) = state(&mut states, &ramp(12), &[3, 4]);
+    let (ib, b) = state(&mut states, &ramp(24)[12..], &[3, 4]);
+    for ok in [1.0f32, f32::NAN] {
+        let ok = Tensor::new(&[ok], []).is_finite();
+        let choose = |new: &Tensor, old: &Tensor| Tensor::select(&ok, new, old);
+        let (new_a, new_b) = (choose(&b, &a), choose(&a, &b));
+        // Alone, and in one program with what reads both.
+        let updates = [(ia, new_a.clone()), (ib, new_b.clone())];
+        assert_reference(&[], &updates, &[], &states, 0.0, "a guarded swap");
+        let sum = &new_a * 2.0 + &new_b;
+        assert_reference(
+            std::slice::from_ref(&sum),
+            &updates,
+            &[],
+            &states,
+            1e-6,
+            "a guarded swap and a sum",
+        );
+        let sums = [sum.sum(&[1]), new_a.sum(&[0])];
+        assert_reference(&sums, &updates, &[], &states, 1e-6, "a guarded swap and its sums");
+        let both = choose(&(&a + &b), &a);
+        let updates = [(ia, both.clone()), (ib, choose(&(&a - &b), &b))];
+        assert_reference(&[], &updates, &[], &states, 1e-6, "guarded sums");
+        assert_reference(&[both.exp()], &updates, &[], &states, 1e-6, "a guarded sum, read");
+        assert_reference(&[], &[(ia, choose(&b, &a)), (ib, &a * 2.0)], &[], &states, 0.0, "half");
+    }
 }
 
 #[test]
@@ -76,7 +107,7 @@ fn missing_and_misshaped_values_are_errors() {
     let cpu = Cpu::new(1);
     let missing = cpu.compile(&[], &[&x + 1.0], &[]).unwrap_err().to_string();
     assert!(missing.contains("input `x`"), "{missing}");
-    let mut program = cpu.compile(&[x.clone()], &[&x + 1.0], &[]).unwrap();
+    let mut program = cpu.compile(std::slice::from_ref(&x), &[&x + 1.0], &[]).unwrap();
     let wrong = Value::zeros(DType::F32, [3]);
     let error = program.run(cpu.pool(), &[&wrong], &mut States::new()).unwrap_err().to_string();
     assert!(error.contains("f32[2]") && error.contains("f32[3]"), "{error}");
@@ -88,6 +119,17 @@ fn missing_and_misshaped_values_are_errors() {
 }
 
 #[test]
+fn a_program_asks_for_no_more_threads_than_it_has_memory_for() {
+    let x = Tensor::input("x", DType::F32, [300, 300]);
+    let mut program = Cpu::new(2).compile(std::slice::from_ref(&x), &[x.exp()], &[]).unwrap();
+    let value = Value::zeros(DType::F32, [300, 300]);
+    let error = program.run(Cpu::new(3).pool(), &[&value], &mut States::new()).unwrap_err();
+    assert!(error.to_string().contains("2 threads, run on a pool of 3"), "{error}");
+    let ones = program.run(Cpu::new(1).pool(), &[&value], &mut States::new()).unwrap();
+    assert!(ones[0].to_f64().iter().all(|&x| x == 1.0));
+}
+
+#[test]
 fn an_empty_program_and_empty_tensors_run() {
     let states = States::new();
     assert_reference(&[], &[], &[], &states, 0.0, "nothing");
@@ -96,9 +138,15 @@ fn an_empty_program_and_empty_tensors_run() {
         empty.clone(),
         empty.sum(&[0]),
         empty.sum(&[1]),
+        empty.prod(&[0]),
         empty.matmul(&Tensor::ones(DType::F32, [3, 2])),
     ];
     assert_reference(&outputs, &[], &[], &states, 0.0, "empty");
+    // A row of no elements has a product all the same.
+    let x = Tensor::input("x", DType::F32, [3, 0]);
+    let feeds = [Feed { input: x.clone(), value: Value::zeros(DType::F32, [3, 0]) }];
+    let outputs = [x.sum(&[1]), x.prod(&[1]), x.prod(&[1]).exp() + 1.0, x.exp() * 2.0];
+    assert_reference(&outputs, &[], &feeds, &states, 1e-6, "empty rows");
 }
 
 #[test]

@@ -1,0 +1,123 @@
+//! `thalweg evaluate`: how good a trained network is on data it has not seen.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use thalweg_data::{Dataset, open_as};
+use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::model::read_config;
+use thalweg_train::run::session::EVALUATION_BATCH;
+use thalweg_train::run::{Draft, Model};
+use thalweg_train::{Classification, Metrics, Part};
+
+use crate::failure::Failure;
+use crate::output::{self, count, number, percent, table};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The folder of a run
+    run: PathBuf,
+    /// Data with labels [default: the test rows that the run held out]
+    data: Option<String>,
+    /// Print one JSON object: {"rows": N, "metrics": {"accuracy": …, "loss": …, "f1_macro": …, …}}
+    #[arg(long)]
+    json: bool,
+    /// Threads to use [default: all cores]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+/// Measures and prints.
+pub fn run(args: &Args) -> Result<(), Failure> {
+    let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
+    let (data, rows, what) = judged(args, &model)?;
+    model.check(&data.features, &what)?;
+    let part = Part { data: &data, rows: &rows, scaling: &model.file.scaling };
+    let metrics = model.trainer.evaluate(&part, EVALUATION_BATCH)?;
+    if args.json {
+        let mut figures = serde_json::to_value(&metrics).map_err(std::io::Error::from)?;
+        if let Value::Object(fields) = &mut figures {
+            fields.remove("rows");
+        }
+        return output::json(&json!({ "rows": metrics.rows(), "metrics": figures }));
+    }
+    output::line(format!("{what}: {} rows", count(metrics.rows())))?;
+    match &metrics {
+        Metrics::Classification(scores) => print_classes(scores, &model.file.classes),
+        Metrics::Regression(scores) => {
+            let rows = [
+                ("loss", scores.loss),
+                ("rmse", scores.rmse),
+                ("mae", scores.mae),
+                ("r2", scores.r2),
+            ];
+            let rows = rows.map(|(name, value)| vec![name.to_string(), number(value)]);
+            output::line(format!("\n{}", table(&["", ""], rows)))
+        }
+    }
+}
+
+/// The data to measure on, its rows, and what to call it. Of the data that the run learned from only the rows are
+/// taken that it has not seen.
+fn judged(args: &Args, model: &Model) -> Result<(Dataset, Vec<usize>, String), Failure> {
+    let config = read_config(&args.run);
+    let own = match (&args.data, config) {
+        (None, config) => Some(config?),
+        (Some(data), Ok(config)) if Draft::absolute(data) == config.data.path => Some(config),
+        (Some(_), _) => None,
+    };
+    if let Some(config) = own {
+        let data = RunData::open(&config)?;
+        let rows = data.rows(PartName::Test).to_vec();
+        let what = format!("the test rows of {}", config.data.path);
+        if rows.is_empty() {
+            let hint = "name data that it has not seen: thalweg evaluate RUN DATA";
+            return Err(Failure::usage("this run held no test rows out", hint));
+        }
+        return Ok((data.own_test.unwrap_or(data.learn), rows, what));
+    }
+    let source = args.data.as_deref().unwrap_or_default();
+    let loaded = open_as(source, &model.file.classes)?;
+    let (data, what) = match loaded.test {
+        Some(test) => (test, format!("the test part of {source}")),
+        None => (loaded.train, source.to_string()),
+    };
+    let rows = (0..data.rows()).collect();
+    Ok((data, rows, what))
+}
+
+fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failure> {
+    let top5 = scores.top5_accuracy.map(|share| vec!["top-5 accuracy".to_string(), percent(share)]);
+    let figures = [
+        vec!["accuracy".to_string(), percent(scores.accuracy)],
+        vec!["loss".to_string(), number(scores.loss)],
+        vec!["macro F1".to_string(), percent(scores.f1_macro)],
+    ];
+    output::line(format!("\n{}", table(&["", ""], figures.into_iter().chain(top5)).trim_start()))?;
+
+    let per_class = names.iter().zip(&scores.classes).map(|(name, class)| {
+        vec![
+            name.clone(),
+            count(class.support),
+            percent(class.precision),
+            percent(class.recall),
+            percent(class.f1),
+        ]
+    });
+    output::line(format!(
+        "\n{}",
+        table(&["class", "rows", "precision", "recall", "F1"], per_class)
+    ))?;
+    /// Wider ones do not fit on a terminal.
+    const SHOWN: usize = 20;
+    if names.len() > SHOWN {
+        return output::line("\n(the confusion matrix of so many classes is in --json)");
+    }
+    let header: Vec<&str> =
+        std::iter::once("truth \\ predicted").chain(names.iter().map(String::as_str)).collect();
+    let rows = names.iter().zip(&scores.confusion).map(|(name, row)| {
+        let cell = |&n: &u64| if n == 0 { "·".to_string() } else { count(n) };
+        std::iter::once(name.clone()).chain(row.iter().map(cell)).collect()
+    });
+    output::line(format!("\n{}", table(&header, rows)))
+}

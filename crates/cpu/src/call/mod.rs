@@ -1,0 +1,147 @@
+//! Ops with a kernel of their own, one file per family. What has none here runs by its reference kernel, which allocates
+//! and is slow; `inspect` says so.
+//!
+//! A kernel is chosen once, for the shapes and types of one node. It reads contiguous inputs, writes a contiguous result that
+//! overlaps none of them, allocates nothing, and gives the same bits however many threads share the work.
+
+mod arg;
+mod cells;
+mod index;
+mod random;
+mod reference;
+mod window;
+
+use std::ops::Range;
+
+use thalweg_graph::{Error, OpError, Tensor};
+use thalweg_plan::Call;
+
+use crate::isa::Isa;
+use crate::pool::Pool;
+
+/// Elements that one task moves.
+const TASK: usize = 8192;
+/// Elements below which handing tasks to other threads costs more than it saves.
+const ALONE: usize = 16 * 1024;
+/// Inputs that a fast kernel can have.
+const INPUTS: usize = 3;
+
+/// A call with its kernel chosen.
+pub(crate) struct Caller {
+    tensor: Tensor,
+    /// Buffer and offset in bytes of each input.
+    inputs: Vec<(usize, usize)>,
+    to: usize,
+    fast: Option<Box<dyn Kernel>>,
+}
+
+/// The kernel of one node.
+trait Kernel: Send + Sync {
+    /// Computes the result, or says what value is wrong.
+    ///
+    /// # Safety
+    /// `memory` holds the addresses of the inputs and of the result of the node that the kernel was made for: contiguous,
+    /// aligned, and the result overlaps no input. The machine has the instruction set the kernel was made for.
+    unsafe fn run(&self, pool: &Pool, memory: Memory) -> Result<(), OpError>;
+}
+
+/// The addresses that a kernel works on.
+#[derive(Clone, Copy)]
+struct Memory {
+    inputs: [*const u8; INPUTS],
+    to: *mut u8,
+}
+
+// SAFETY: inputs are only read, and tasks write different parts of the result.
+unsafe impl Sync for Memory {}
+
+impl Memory {
+    fn input<T>(&self, i: usize) -> *const T {
+        self.inputs[i].cast()
+    }
+
+    fn to<T>(&self) -> *mut T {
+        self.to.cast()
+    }
+
+    /// The first `n` elements of input `i`.
+    ///
+    /// # Safety
+    /// The input has that many elements of type `T`.
+    unsafe fn slice<'a, T>(&self, i: usize, n: usize) -> &'a [T] {
+        // SAFETY: the caller's promise; nothing writes an input while a kernel runs.
+        unsafe { std::slice::from_raw_parts(self.input(i), n) }
+    }
+
+    /// Elements of the result.
+    ///
+    /// # Safety
+    /// They lie inside the result, are of type `T`, and no other task has them.
+    unsafe fn part<'a, T>(&self, range: Range<usize>) -> &'a mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.to::<T>().add(range.start), range.len()) }
+    }
+}
+
+/// The kernel for `tensor`, where there is a fast one.
+fn fast(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
+    index::kernel(tensor, isa)
+        .or_else(|| window::kernel(tensor))
+        .or_else(|| random::kernel(tensor))
+        .or_else(|| arg::kernel(tensor, isa))
+}
+
+/// Calls `f` with ranges that together are `0..count`, each of about `each` elements' worth of `width` elements per
+/// item, on all threads where that pays.
+fn deal(pool: &Pool, count: usize, width: usize, f: impl Fn(Range<usize>) + Sync) {
+    if count.saturating_mul(width) <= ALONE {
+        return f(0..count);
+    }
+    let step = (TASK / width.max(1)).max(1);
+    pool.run(count.div_ceil(step), &|task, _| f(task * step..(task * step + step).min(count)));
+}
+
+impl Caller {
+    pub fn new(call: &Call, isa: Isa) -> Caller {
+        let places = call.inputs.iter().zip(call.tensor.inputs());
+        Caller {
+            tensor: call.tensor.clone(),
+            inputs: places.map(|(&(b, at), t)| (b, at * t.dtype().size())).collect(),
+            to: call.to,
+            fast: fast(&call.tensor, isa),
+        }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.tensor.op().name()
+    }
+
+    /// True where the op runs by its reference kernel.
+    pub fn is_slow(&self) -> bool {
+        self.fast.is_none()
+    }
+
+    /// # Safety
+    /// The buffers are valid for what the plan says of them.
+    pub unsafe fn run(&self, pool: &Pool, bases: &[*mut u8]) -> Result<(), Error> {
+        // SAFETY: the plan's buffers hold the inputs from their offsets on.
+        let address = |&(buffer, offset): &(usize, usize)| unsafe { bases[buffer].add(offset) };
+        // SAFETY: the caller's promise; the plan gives the result a buffer of its own.
+        let done = unsafe {
+            match &self.fast {
+                Some(kernel) => {
+                    let mut inputs = [std::ptr::null(); INPUTS];
+                    for (input, place) in inputs.iter_mut().zip(&self.inputs) {
+                        *input = address(place).cast_const();
+                    }
+                    kernel.run(pool, Memory { inputs, to: bases[self.to] })
+                }
+                None => {
+                    let inputs = self.inputs.iter().map(address);
+                    reference::run(&self.tensor, inputs, bases[self.to])
+                }
+            }
+        };
+        done.map_err(|e| self.tensor.error_here(e))
+    }
+}

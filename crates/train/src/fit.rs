@@ -1,0 +1,389 @@
+//! The fit loop: epochs of batches, one compiled step after the other, and when to stop.
+
+use std::time::Instant;
+
+use thalweg_cpu::Cpu;
+use thalweg_data::Batches;
+use thalweg_nn::schedule::Plateau;
+use thalweg_nn::{Network, Schedule, Store};
+
+use crate::error::TrainError;
+use crate::goal::Goal;
+use crate::history::{BatchReport, Control, EpochReport, History, Observer, Stopped, Timing};
+use crate::monitor::{BatchScores, Monitor, Tally};
+use crate::options::FitOptions;
+use crate::part::Part;
+use crate::programs::{Compiled, Purpose};
+use crate::step::{self, Inputs, Place, Terms};
+use crate::trainer::{EVALUATED_AT_ONCE, Trainer};
+
+/// So many steps in a row that change nothing are the end.
+const SKIPPED_IN_A_ROW: u64 = 10;
+
+impl<N: Network> Trainer<N> {
+    /// Checks everything that [`Trainer::fit`] would, builds the network, compiles every program of the steps, and
+    /// tells [`Trainer::planned_memory`]. Nothing is trained.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`], but for those that only training itself can meet.
+    pub fn prepare(
+        &mut self,
+        train: &Part,
+        valid: Option<&Part>,
+        options: &FitOptions,
+    ) -> Result<usize, TrainError> {
+        Fit::new(self, train, valid, options)?;
+        Ok(self.planned_memory())
+    }
+
+    /// Trains on `train`. The order of rows, the initial weights (where there are none yet) and dropout follow from
+    /// `options.seed`; the same seed gives the same bits on any number of threads.
+    ///
+    /// After every epoch the network is measured on `valid`, where there is one; the observer sees every batch and
+    /// epoch, and `&mut ()` observes nothing. Training on is a second `fit`: optimizer and weights continue, schedule and
+    /// epochs begin anew.
+    ///
+    /// # Errors
+    /// Options, data, network and loss that do not fit are found before the first step.
+    /// [`TrainError::Diverged`] where ten steps in a row (or all there were) had a loss or gradient that is not
+    /// finite; such steps change nothing.
+    pub fn fit(
+        &mut self,
+        train: &Part,
+        valid: Option<&Part>,
+        options: &FitOptions,
+        observer: &mut dyn Observer,
+    ) -> Result<History, TrainError> {
+        let started = Instant::now();
+        let mut fit = Fit::new(self, train, valid, options)?;
+        let outcome = fit.run(started, observer);
+        let restored = fit.monitor.restore(&mut fit.trainer.store);
+        Ok(History {
+            stopped: outcome?,
+            epochs: fit.epochs,
+            best_epoch: fit.monitor.best_epoch,
+            restored,
+            steps: fit.steps,
+            train_seconds: started.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// A training in progress.
+struct Fit<'a, N: Network> {
+    trainer: &'a mut Trainer<N>,
+    train: &'a Part<'a>,
+    valid: Option<&'a Part<'a>>,
+    options: &'a FitOptions,
+    goal: Goal,
+    terms: Terms,
+    batches: Batches,
+    plateau: Option<Plateau>,
+    monitor: Monitor,
+    epochs: Vec<EpochReport>,
+    /// Of the optimizer, those that were skipped included.
+    steps: u64,
+    total_steps: u64,
+    skipped_in_a_row: u64,
+    /// Batches so far: the position in the stream of randomness.
+    batches_done: u64,
+    /// The kind and rows of the last batch.
+    last: (Place, usize),
+}
+
+impl<'a, N: Network> Fit<'a, N> {
+    fn new(
+        trainer: &'a mut Trainer<N>,
+        train: &'a Part<'a>,
+        valid: Option<&'a Part<'a>>,
+        options: &'a FitOptions,
+    ) -> Result<Fit<'a, N>, TrainError> {
+        options.check()?;
+        if options.patience.is_some() && valid.is_none() {
+            let problem = "early stopping needs a validation part, and there is none";
+            let hint = "set a validation share, or use tol, which watches the training loss";
+            return Err(TrainError::option("patience", problem, hint));
+        }
+        train.check("learn from")?;
+        let goal = Goal::new(&trainer.loss, train.data)?;
+        if let Some(valid) = valid {
+            valid.check("validate on")?;
+            goal.same_as(&Goal::new(&trainer.loss, valid.data)?)?;
+        }
+        let batch = options.batch_rows(train.rows.len());
+        let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
+        let batches = batches.drop_last(options.drop_last);
+        trainer.bind(train.data.features.shape(), options.seed)?;
+        trainer.programs.forget_training();
+
+        let FitOptions { l1, l2, accumulate, .. } = *options;
+        let steps = batches.count().div_ceil(accumulate) as u64;
+        let total_steps = steps.saturating_mul(options.epochs as u64);
+        let plateau = match &options.schedule {
+            Schedule::ReduceOnPlateau(plateau) => Some(Plateau::new(plateau.clone(), options.lr)),
+            _ => None,
+        };
+        let mut fit = Fit {
+            trainer,
+            train,
+            valid,
+            options,
+            goal,
+            terms: Terms { l1, l2, accumulate: accumulate > 1 },
+            batches,
+            plateau,
+            monitor: Monitor::new(options, valid.is_some()),
+            epochs: Vec::new(),
+            steps: 0,
+            total_steps: total_steps.min(options.max_steps.unwrap_or(u64::MAX)),
+            skipped_in_a_row: 0,
+            batches_done: 0,
+            last: (Place::Last, 0),
+        };
+        fit.compile()?;
+        Ok(fit)
+    }
+
+    /// Compiles every program of the steps before the first of them, and empties the sums of earlier trainings.
+    fn compile(&mut self) -> Result<(), TrainError> {
+        let batch = self.batches.batch_size();
+        let mut compiled = Vec::new();
+        for i in 0..self.batches.count() {
+            let (place, rows) = (self.place(i), batch.min(self.used() - i * batch));
+            if compiled.contains(&(place, rows)) {
+                continue;
+            }
+            compiled.push((place, rows));
+            match self.program(place, rows) {
+                Err(TrainError::Graph(error)) if rows < batch => {
+                    return Err(TrainError::LastBatch { rows, batch, error });
+                }
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+        }
+        self.forget_sums();
+        Ok(())
+    }
+
+    /// An earlier training may have been interrupted between the batches of a step.
+    fn forget_sums(&mut self) {
+        let store = &mut self.trainer.store;
+        let names: Vec<String> = store.entries().map(|entry| entry.name().to_owned()).collect();
+        for name in names.iter().filter(|name| name.starts_with("accum.")) {
+            if let Some(sum) = store.value_mut(name) {
+                sum.bytes_mut().fill(0);
+            }
+        }
+    }
+
+    /// The program of a batch.
+    fn program(
+        &mut self,
+        place: Place,
+        rows: usize,
+    ) -> Result<(&mut Compiled, &Cpu, &mut Store), TrainError> {
+        let (goal, terms, sample) = (&self.goal, self.terms, self.train.data.features.shape());
+        let Trainer { network, updater, cpu, store, programs, .. } = &mut *self.trainer;
+        let compiled = programs.get(Purpose::Training(place), rows, || {
+            let inputs = Inputs::new(goal, sample, rows);
+            let graph = step::training(network, goal, updater, terms, place, store, inputs)?;
+            Compiled::new(cpu, &graph)
+        })?;
+        Ok((compiled, cpu, store))
+    }
+
+    /// Rows of an epoch.
+    fn used(&self) -> usize {
+        match self.options.drop_last {
+            true => self.batches.count() * self.batches.batch_size(),
+            false => self.train.rows.len(),
+        }
+    }
+
+    /// Whether batch `i` of an epoch ends a step.
+    fn place(&self, i: usize) -> Place {
+        match (i + 1).is_multiple_of(self.options.accumulate) || i + 1 == self.batches.count() {
+            true => Place::Last,
+            false => Place::Within,
+        }
+    }
+
+    /// The rows of the step that batch `i` of an epoch belongs to.
+    fn rows_of_step(&self, i: usize) -> usize {
+        let (batch, accumulate) = (self.batches.batch_size(), self.options.accumulate);
+        let first = i / accumulate * accumulate;
+        first.saturating_add(accumulate).saturating_mul(batch).min(self.used()) - first * batch
+    }
+
+    fn lr(&self) -> f64 {
+        match &self.plateau {
+            Some(plateau) => plateau.lr(),
+            None => self.options.schedule.lr(self.options.lr, self.steps, self.total_steps),
+        }
+    }
+
+    fn out_of_time(&self, started: Instant) -> bool {
+        self.options.max_time.is_some_and(|most| started.elapsed() >= most)
+    }
+
+    fn run(
+        &mut self,
+        started: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<Stopped, TrainError> {
+        for epoch in 1..=self.options.epochs {
+            let (report, objective, ended) = self.epoch(epoch, started, observer)?;
+            let verdict = self.monitor.observe(&report, objective, &self.trainer.store);
+            if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.monitor.watched(&report))
+            {
+                plateau.observe(loss);
+            }
+            let interrupted = observer.epoch(&report) == Control::Stop;
+            self.epochs.push(report);
+            let ended = ended
+                .or(interrupted.then_some(Stopped::Interrupted))
+                .or(verdict)
+                .or((epoch == self.options.epochs).then_some(Stopped::Epochs))
+                .or(self.out_of_time(started).then_some(Stopped::MaxTime));
+            match ended {
+                Some(_) if self.steps > 0 && self.skipped_in_a_row == self.steps => {
+                    return Err(self.diverged(epoch));
+                }
+                Some(stopped) => return Ok(stopped),
+                None => {}
+            }
+        }
+        Ok(Stopped::Epochs)
+    }
+
+    /// One epoch with its validation, its training loss with penalties, and why it ended early, if it did.
+    fn epoch(
+        &mut self,
+        epoch: usize,
+        started: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(EpochReport, f64, Option<Stopped>), TrainError> {
+        let began = Instant::now();
+        let mut tally = Tally::new(&self.goal);
+        let mut ended = None;
+        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().copied().collect();
+        for (i, rows) in order.chunks(self.batches.batch_size()).enumerate() {
+            let report = self.batch(epoch, i, rows, &mut tally)?;
+            if self.skipped_in_a_row >= SKIPPED_IN_A_ROW {
+                return Err(self.diverged(epoch));
+            }
+            let stepped = self.place(i) == Place::Last;
+            ended = match observer.batch(&report) {
+                Control::Stop => Some(Stopped::Interrupted),
+                Control::Go if !stepped => None,
+                Control::Go if Some(self.steps) == self.options.max_steps => {
+                    Some(Stopped::MaxSteps)
+                }
+                Control::Go => self.out_of_time(started).then_some(Stopped::MaxTime),
+            };
+            if ended.is_some() {
+                break;
+            }
+        }
+        let train_seconds = began.elapsed().as_secs_f64();
+        // Who is in a hurry does not wait for a validation in the middle of an epoch.
+        let hurried = matches!(ended, Some(Stopped::Interrupted | Stopped::MaxTime));
+        let valid = match self.valid {
+            Some(valid) if !hurried || tally.rows == order.len() => {
+                Some(self.trainer.evaluate(valid, EVALUATED_AT_ONCE)?)
+            }
+            _ => None,
+        };
+        let report = EpochReport {
+            epoch,
+            steps: self.steps,
+            rows: tally.rows,
+            lr: tally.lr,
+            train: tally.scores(),
+            valid,
+            grad_norm: tally.grad_norm(),
+            skipped_steps: tally.skipped,
+            timing: Timing {
+                train_seconds,
+                valid_seconds: began.elapsed().as_secs_f64() - train_seconds,
+                samples_per_second: tally.rows as f64 / train_seconds.max(f64::MIN_POSITIVE),
+            },
+        };
+        Ok((report, tally.objective(), ended))
+    }
+
+    /// Batch `i` of an epoch.
+    fn batch(
+        &mut self,
+        epoch: usize,
+        i: usize,
+        rows: &[usize],
+        tally: &mut Tally,
+    ) -> Result<BatchReport, TrainError> {
+        let (place, lr, train) = (self.place(i), self.lr(), self.train);
+        let kind = self.goal.kind;
+        let share = rows.len() as f64 / self.rows_of_step(i) as f64;
+        let key = [self.options.seed as i64, self.batches_done as i64];
+        let (compiled, cpu, store) = self.program(place, rows.len())?;
+        train.data.features.fill(rows, train.scaling, compiled.features())?;
+        kind.fill(train, rows, &mut compiled.y)?;
+        compiled.set(lr, key, share);
+        let scores = BatchScores::of(compiled.run(cpu, store)?);
+
+        tally.add(rows.len(), lr, &scores);
+        self.batches_done += 1;
+        self.last = (place, rows.len());
+        if let Some((_, applied)) = scores.step {
+            self.steps += 1;
+            self.skipped_in_a_row = if applied { 0 } else { self.skipped_in_a_row + 1 };
+        }
+        Ok(BatchReport {
+            epoch,
+            batch: i + 1,
+            batches: self.batches.count(),
+            step: self.steps,
+            total_steps: self.total_steps,
+            rows: rows.len(),
+            rows_seen: tally.rows,
+            lr,
+            loss: scores.loss,
+            train: tally.scores(),
+            grad_norm: scores.step.map(|(norm, _)| norm),
+            skipped: scores.step.is_some_and(|(_, applied)| !applied),
+        })
+    }
+
+    /// The error of a training that makes no progress any more, with the place where the last batch went wrong.
+    fn diverged(&mut self, epoch: usize) -> TrainError {
+        let lr = self.lr();
+        TrainError::Diverged {
+            epoch,
+            step: self.steps,
+            skipped: self.skipped_in_a_row,
+            lr,
+            // Where even this cannot be computed, the error is still the divergence.
+            first: self.first_non_finite().ok().flatten(),
+            hint: format!(
+                "lower the learning rate, to {} for a start, or set clip_norm = 1",
+                lr / 10.0
+            ),
+        }
+    }
+
+    /// Computes the last batch again, every intermediate result of it, and names the first that is not finite.
+    fn first_non_finite(&mut self) -> Result<Option<String>, TrainError> {
+        let (place, rows) = self.last;
+        let (goal, terms, sample) =
+            (self.goal.clone(), self.terms, self.train.data.features.shape());
+        let inputs = Inputs::new(&goal, sample, rows);
+        let Trainer { network, updater, .. } = &*self.trainer;
+        let (graph, names) = step::diagnosis(network, &goal, updater, terms, inputs)?;
+        let (compiled, cpu, store) = self.program(place, rows)?;
+        let mut diagnosis = Compiled::new(cpu, &graph)?;
+        diagnosis.feed_as(compiled);
+        let finite = diagnosis.run(cpu, store)?;
+        let first = finite.iter().position(|finite| finite.item() == Some(0.0));
+        Ok(first.map(|first| names[first].clone()))
+    }
+}

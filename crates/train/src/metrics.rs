@@ -1,0 +1,237 @@
+//! Metrics: exact, from counts in `u64` and sums in `f64`.
+
+use serde::Serialize;
+
+/// How well a network does on some rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Metrics {
+    /// Targets are classes.
+    Classification(Classification),
+    /// Targets are numbers.
+    Regression(Regression),
+}
+
+/// How well classes are predicted. Where a share has nothing to be a share of, it is 0, as in scikit-learn with
+/// `zero_division=0` and all classes as `labels`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Classification {
+    /// Rows measured on.
+    pub rows: u64,
+    /// The loss over all rows, without penalties.
+    pub loss: f64,
+    /// The share of rows whose class was predicted.
+    pub accuracy: f64,
+    /// The share of rows whose class is among the five with the highest scores; only with more than five classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub top5_accuracy: Option<f64>,
+    /// The mean precision of all classes.
+    pub precision_macro: f64,
+    /// The mean recall of all classes.
+    pub recall_macro: f64,
+    /// The mean F1 of all classes.
+    pub f1_macro: f64,
+    /// Class by class.
+    pub classes: Vec<ClassScores>,
+    /// How many rows of class i (row) were predicted as class j (column).
+    pub confusion: Vec<Vec<u64>>,
+}
+
+/// How well one class is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ClassScores {
+    /// Of the rows predicted as this class, the share that are of it: TP/(TP + FP).
+    pub precision: f64,
+    /// Of the rows of this class, the share that is predicted so: TP/(TP + FN).
+    pub recall: f64,
+    /// 2·TP/(2·TP + FP + FN).
+    pub f1: f64,
+    /// Rows of this class.
+    pub support: u64,
+}
+
+/// How well numbers are predicted; with several in a row, means over all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Regression {
+    /// Rows measured on.
+    pub rows: u64,
+    /// The loss over all rows, without penalties.
+    pub loss: f64,
+    /// √mse.
+    pub rmse: f64,
+    /// The mean squared error.
+    pub mse: f64,
+    /// The mean absolute error.
+    pub mae: f64,
+    /// 1 − Σ(y − ŷ)²/Σ(y − ȳ)², for each number of a row, then their mean, as scikit-learn's `r2_score`. Where the
+    /// truth does not vary it is 1 for a perfect prediction and else 0.
+    pub r2: f64,
+}
+
+impl Metrics {
+    /// Rows measured on.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Metrics::Classification(scores) => scores.rows,
+            Metrics::Regression(scores) => scores.rows,
+        }
+    }
+
+    /// The loss over all rows, without penalties.
+    pub fn loss(&self) -> f64 {
+        match self {
+            Metrics::Classification(scores) => scores.loss,
+            Metrics::Regression(scores) => scores.loss,
+        }
+    }
+
+    /// The accuracy of a classification.
+    pub fn accuracy(&self) -> Option<f64> {
+        match self {
+            Metrics::Classification(scores) => Some(scores.accuracy),
+            Metrics::Regression(_) => None,
+        }
+    }
+}
+
+/// Counts for a classification, to which any number of batches is added.
+#[derive(Clone, Debug)]
+pub struct ClassCounts {
+    classes: usize,
+    /// Row-major: truth, prediction.
+    confusion: Vec<u64>,
+    /// Rows whose class is among the five with the highest scores.
+    top5: u64,
+}
+
+impl ClassCounts {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(classes: usize) -> ClassCounts {
+        ClassCounts { classes, confusion: vec![0; classes * classes], top5: 0 }
+    }
+
+    /// Counts rows: `scores` is row-major `[rows, classes]`, `labels` the truth. Of equal scores the class that
+    /// comes first wins; a NaN counts as the highest, as for `argmax`. A label that is no class is passed over.
+    pub fn add(&mut self, scores: &[f32], labels: &[i64]) {
+        for (scores, &label) in scores.chunks_exact(self.classes.max(1)).zip(labels) {
+            let Some(label) = usize::try_from(label).ok().filter(|&label| label < self.classes)
+            else {
+                continue;
+            };
+            let predicted = (1..scores.len()).fold(0, |best, class| {
+                if higher(scores[class], scores[best]) { class } else { best }
+            });
+            self.confusion[label * self.classes + predicted] += 1;
+            let before = (0..scores.len()).filter(|&class| match class < label {
+                true => !higher(scores[label], scores[class]),
+                false => higher(scores[class], scores[label]),
+            });
+            self.top5 += u64::from(before.count() < 5);
+        }
+    }
+
+    /// The metrics of the rows so far, whose loss is `loss`.
+    #[must_use]
+    pub fn finish(&self, loss: f64) -> Classification {
+        let confusion: Vec<Vec<u64>> =
+            self.confusion.chunks(self.classes.max(1)).map(<[u64]>::to_vec).collect();
+        let classes: Vec<ClassScores> = (0..self.classes)
+            .map(|class| {
+                let hits = confusion[class][class];
+                let support = confusion[class].iter().sum();
+                let predicted: u64 = confusion.iter().map(|row| row[class]).sum();
+                ClassScores {
+                    precision: share(hits, predicted),
+                    recall: share(hits, support),
+                    f1: share(2 * hits, predicted + support),
+                    support,
+                }
+            })
+            .collect();
+        let rows = classes.iter().map(|class| class.support).sum();
+        let hits = (0..self.classes).map(|class| confusion[class][class]).sum();
+        let mean = |score: fn(&ClassScores) -> f64| {
+            classes.iter().map(score).sum::<f64>() / classes.len() as f64
+        };
+        Classification {
+            rows,
+            loss,
+            accuracy: share(hits, rows),
+            top5_accuracy: (self.classes > 5).then(|| share(self.top5, rows)),
+            precision_macro: mean(|class| class.precision),
+            recall_macro: mean(|class| class.recall),
+            f1_macro: mean(|class| class.f1),
+            classes,
+            confusion,
+        }
+    }
+}
+
+fn higher(a: f32, b: f32) -> bool {
+    a > b || (a.is_nan() && !b.is_nan())
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+}
+
+/// Sums for a regression, to which any number of batches is added.
+#[derive(Clone, Debug)]
+pub struct RegressionSums {
+    rows: u64,
+    absolute: f64,
+    /// For each number of a row: the mean of the truth, Σ(y − ŷ)² and Σ(y − ȳ)².
+    columns: Vec<Column>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Column {
+    mean: f64,
+    residual: f64,
+    total: f64,
+}
+
+impl RegressionSums {
+    /// Nothing added yet; `means` are those of the truth over all rows that will be added, one for each number of a
+    /// row. They are needed beforehand so that Σ(y − ȳ)² loses no digits.
+    #[must_use]
+    pub fn new(means: &[f64]) -> RegressionSums {
+        let column = |&mean| Column { mean, residual: 0.0, total: 0.0 };
+        RegressionSums { rows: 0, absolute: 0.0, columns: means.iter().map(column).collect() }
+    }
+
+    /// Adds rows; both are row-major `[rows, dims]`.
+    pub fn add(&mut self, prediction: &[f32], truth: &[f32]) {
+        let dims = self.columns.len().max(1);
+        self.rows += (truth.len() / dims) as u64;
+        for (i, (&p, &y)) in prediction.iter().zip(truth).enumerate() {
+            let (p, y) = (f64::from(p), f64::from(y));
+            let column = &mut self.columns[i % dims];
+            column.residual += (y - p) * (y - p);
+            column.total += (y - column.mean) * (y - column.mean);
+            self.absolute += (y - p).abs();
+        }
+    }
+
+    /// The metrics of the rows so far, whose loss is `loss`.
+    #[must_use]
+    pub fn finish(&self, loss: f64) -> Regression {
+        let numbers = self.rows as f64 * self.columns.len() as f64;
+        let residual: f64 = self.columns.iter().map(|column| column.residual).sum();
+        let mse = residual / numbers;
+        let r2 = |column: &Column| match (column.residual == 0.0, column.total == 0.0) {
+            (true, true) => 1.0,
+            (false, true) => 0.0,
+            _ => 1.0 - column.residual / column.total,
+        };
+        Regression {
+            rows: self.rows,
+            loss,
+            rmse: mse.sqrt(),
+            mse,
+            mae: self.absolute / numbers,
+            r2: self.columns.iter().map(r2).sum::<f64>() / self.columns.len() as f64,
+        }
+    }
+}

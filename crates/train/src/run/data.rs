@@ -1,0 +1,75 @@
+//! The data of a run and its parts. The parts follow from the config alone, so that `evaluate` finds the rows again
+//! that training never saw.
+
+use thalweg_data::{Dataset, Loaded, Scaling, Split, open};
+
+use super::config::Config;
+use super::error::RunError;
+use crate::Part;
+
+/// The parts of a run's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartName {
+    /// What is learned from.
+    Train,
+    /// What is watched meanwhile.
+    Valid,
+    /// What is measured at the end.
+    Test,
+}
+
+/// A data set and its parts.
+#[derive(Clone, Debug)]
+pub struct RunData {
+    /// What training and validation rows are of.
+    pub learn: Dataset,
+    /// The test part that the set brings, where it does.
+    pub own_test: Option<Dataset>,
+    /// Who is to be named where the data is shown.
+    pub attribution: Option<&'static str>,
+    split: Split,
+}
+
+impl RunData {
+    /// Splits `loaded` as `config` says.
+    ///
+    /// # Errors
+    /// [`RunError::Data`] where the fractions leave a part without rows.
+    pub fn split(config: &Config, loaded: Loaded) -> Result<RunData, RunError> {
+        let Loaded { train: learn, test: own_test, attribution } = loaded;
+        let mut split = Split::of(&learn, &config.data.split, config.train.seed)?;
+        if let Some(test) = &own_test {
+            split.test = (0..test.rows()).collect();
+        }
+        Ok(RunData { learn, own_test, attribution, split })
+    }
+
+    /// Opens the data that a finished run learned from.
+    ///
+    /// # Errors
+    /// [`RunError::Data`].
+    pub fn open(config: &Config) -> Result<RunData, RunError> {
+        RunData::split(config, open(&config.data.path)?)
+    }
+
+    /// The row numbers of a part, in [`RunData::learn`] or, for the test part, in the test set where there is one.
+    #[must_use]
+    pub fn rows(&self, part: PartName) -> &[usize] {
+        match part {
+            PartName::Train => &self.split.train,
+            PartName::Valid => &self.split.valid,
+            PartName::Test => &self.split.test,
+        }
+    }
+
+    /// A part, where it has rows.
+    #[must_use]
+    pub fn part<'a>(&'a self, part: PartName, scaling: &'a Scaling) -> Option<Part<'a>> {
+        let rows = self.rows(part);
+        let data = match (part, &self.own_test) {
+            (PartName::Test, Some(test)) => test,
+            _ => &self.learn,
+        };
+        (!rows.is_empty()).then_some(Part { data, rows, scaling })
+    }
+}

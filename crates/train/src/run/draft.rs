@@ -1,0 +1,472 @@
+//! What the user said, in layers: a config file, `--set` over it, flags over that, and the data's defaults under all
+//! of them. Layers are TOML tables, merged as tables; only the result becomes a [`Config`], so a field exists in one
+//! place and every mistake can be traced to the layer that made it.
+
+use std::path::{Path, PathBuf};
+
+use thalweg_data::{EMBEDDED, Loaded, suggest};
+use toml::{Table, Value};
+
+use super::config::{Config, NetworkConfig, PRESETS};
+use super::error::RunError;
+
+/// Values that may be given by their name alone: `optimizer = "adam"` for `optimizer = { type = "adam" }`.
+const NAMED: [(&str, &str); 4] =
+    [("network", "activation"), ("train", "loss"), ("train", "optimizer"), ("train", "schedule")];
+
+/// Short forms in `[train]`: the key and the table that it belongs to.
+const SHORT: [(&str, &str); 4] = [
+    ("momentum", "optimizer"),
+    ("nesterov", "optimizer"),
+    ("weight_decay", "optimizer"),
+    ("label_smoothing", "loss"),
+];
+
+/// A configuration in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    layers: Vec<Layer>,
+}
+
+#[derive(Clone, Debug)]
+struct Layer {
+    /// What messages call it: a file, `--epochs`.
+    origin: String,
+    table: Table,
+}
+
+impl Draft {
+    /// Nothing said.
+    #[must_use]
+    pub fn new() -> Draft {
+        Draft::default()
+    }
+
+    /// Adds a config file. The paths in it are relative to it.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] where it cannot be read or is no TOML.
+    pub fn file(&mut self, path: &Path) -> Result<(), RunError> {
+        let text = std::fs::read_to_string(path).map_err(|error| RunError::Config {
+            what: format!("cannot read the file: {error}"),
+            place: path.display().to_string(),
+            hint: "check the path; a run's own config is RUN/config.toml".into(),
+        })?;
+        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
+            let at = error.span().map_or(0, |span| span.start);
+            let line =
+                text.as_bytes()[..at.min(text.len())].iter().filter(|&&b| b == b'\n').count();
+            RunError::Config {
+                what: error.message().to_string(),
+                place: format!("{}, line {}", path.display(), line + 1),
+                hint:
+                    "the file must be TOML: `key = value` lines under [data], [network] and [train]"
+                        .into(),
+            }
+        })?;
+        if let Some(Value::String(data)) = get_mut(&mut table, "data", "path") {
+            *data = beside(path, data);
+        }
+        self.push(path.display().to_string(), table);
+        Ok(())
+    }
+
+    /// Adds `a.b=value`. The value is TOML, or else a string.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] where it has another form.
+    pub fn set(&mut self, assignment: &str) -> Result<(), RunError> {
+        let origin = format!("--set {assignment}");
+        let Some((key, value)) =
+            assignment.split_once('=').filter(|(key, _)| !key.trim().is_empty())
+        else {
+            return Err(RunError::Config {
+                what: "a setting has the form KEY=VALUE".into(),
+                place: origin,
+                hint: "for example --set train.lr=0.01".into(),
+            });
+        };
+        let parsed = format!("v = {value}").parse::<Table>().ok();
+        let value = parsed.and_then(|mut table| table.remove("v"));
+        let value = value.unwrap_or_else(|| {
+            Value::String(assignment.split_once('=').map_or("", |(_, value)| value.trim()).into())
+        });
+        self.put(origin, key.trim(), value);
+        Ok(())
+    }
+
+    /// Adds one value under a dotted key; `origin` is what messages call it.
+    pub fn put(&mut self, origin: impl Into<String>, key: &str, value: impl Into<Value>) {
+        let mut value = value.into();
+        for part in key.rsplit('.') {
+            value = Value::Table(Table::from_iter([(part.to_string(), value)]));
+        }
+        if let Value::Table(table) = value {
+            self.push(origin.into(), table);
+        }
+    }
+
+    fn push(&mut self, origin: String, mut table: Table) {
+        expand_names(&mut table);
+        self.layers.push(Layer { origin, table });
+    }
+
+    /// Where the data is, where that was said.
+    #[must_use]
+    pub fn data_path(&self) -> Option<String> {
+        let said =
+            |layer: &Layer| Some(layer.table.get("data")?.get("path")?.as_str()?.to_string());
+        self.layers.iter().rev().find_map(said)
+    }
+
+    /// A data path that means the same from everywhere; the name of an embedded set stays.
+    #[must_use]
+    pub fn absolute(source: &str) -> String {
+        if EMBEDDED.iter().any(|set| set.name == source) {
+            return source.to_string();
+        }
+        let path = PathBuf::from(source);
+        let full = path.canonicalize().or_else(|_| std::path::absolute(&path)).unwrap_or(path);
+        full.display().to_string()
+    }
+
+    /// The full configuration for `loaded`, which was opened from `source`.
+    ///
+    /// # Errors
+    /// [`RunError::Config`].
+    pub fn resolve(&self, source: &str, loaded: &Loaded) -> Result<Config, RunError> {
+        let data = &loaded.train;
+        let mut config =
+            self.merged(Config::defaults(data, loaded.test.is_some()), data.features.width())?;
+        config.data.path = Draft::absolute(source);
+        if loaded.test.is_some() && config.data.split.test > 0.0 {
+            let what = "the set brings its own test part, and data.split.test asks for another";
+            return Err(self.problem("data.split", what.into(), "set data.split.test = 0".into()));
+        }
+        Ok(config)
+    }
+
+    /// Finds what is wrong with what was said as far as that can be known without the data.
+    ///
+    /// # Errors
+    /// [`RunError::Config`].
+    pub fn check(&self) -> Result<(), RunError> {
+        let stand_in = thalweg_data::open("digits")
+            .map_err(|error| RunError::Fit { what: error.message(), hint: error.hint() })?;
+        let width = stand_in.train.features.width();
+        self.merged(Config::defaults(&stand_in.train, false), width).map(|_| ())
+    }
+
+    fn merged(&self, defaults: Config, width: usize) -> Result<Config, RunError> {
+        let own = |what: String| RunError::Config {
+            what,
+            place: "the defaults".into(),
+            hint: "this is an error in thalweg; please report it".into(),
+        };
+        let mut table = Table::try_from(&defaults).map_err(|error| own(error.to_string()))?;
+        for layer in &self.layers {
+            self.choose_network(&mut table, layer, width)?;
+            merge(&mut table, &layer.table);
+        }
+        if let Some(network) = table.get_mut("network").and_then(Value::as_table_mut) {
+            network.remove("preset");
+        }
+        self.spread_short_forms(&mut table)?;
+        let config: Config =
+            table.try_into().map_err(|error: toml::de::Error| self.explain(&error))?;
+        match config.train.problem() {
+            Some((key, what, hint)) => {
+                let key = format!("train.{key}");
+                Err(self.problem(&key, format!("{key}: {what}"), hint))
+            }
+            None => Ok(config),
+        }
+    }
+
+    /// A layer that names a preset, or says the network in the other of its two ways, replaces what was said before.
+    fn choose_network(
+        &self,
+        table: &mut Table,
+        layer: &Layer,
+        width: usize,
+    ) -> Result<(), RunError> {
+        let Some(network) = layer.table.get("network").and_then(Value::as_table) else {
+            return Ok(());
+        };
+        let Some(chosen) = table.get_mut("network").and_then(Value::as_table_mut) else {
+            return Ok(());
+        };
+        let layers = network.contains_key("layers");
+        let perceptron =
+            ["hidden", "activation", "dropout"].iter().any(|key| network.contains_key(*key));
+        if layers && perceptron {
+            let what =
+                "network.layers and network.hidden, activation or dropout exclude each other";
+            let hint = "layers lists all layers, the others describe a multi-layer perceptron";
+            return Err(self.problem("network.layers", what.into(), hint.into()));
+        }
+        if layers {
+            chosen.clear();
+        }
+        if perceptron && chosen.remove("layers").is_some() && !network.contains_key("hidden") {
+            let what = "network.activation and network.dropout need network.hidden";
+            let hint = "set network.hidden too, or change the layers themselves";
+            return Err(self.problem("network", what.into(), hint.into()));
+        }
+        match network.get("preset") {
+            None => Ok(()),
+            Some(name) => {
+                let name = name.as_str().unwrap_or_default();
+                let preset = NetworkConfig::preset(name, width)
+                    .and_then(|preset| Table::try_from(preset).ok())
+                    .ok_or_else(|| self.unknown_preset(name))?;
+                *chosen = preset;
+                Ok(())
+            }
+        }
+    }
+
+    fn unknown_preset(&self, name: &str) -> RunError {
+        let names = PRESETS.iter().map(|(name, _)| *name);
+        let near = suggest::nearest(name, names.clone());
+        let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
+        let hint = format!("{near}presets are {}", names.collect::<Vec<_>>().join(", "));
+        self.problem("network.preset", format!("there is no preset '{name}'"), hint)
+    }
+
+    /// Moves `train.momentum` and its like into the tables that they belong to.
+    fn spread_short_forms(&self, table: &mut Table) -> Result<(), RunError> {
+        let Some(train) = table.get_mut("train").and_then(Value::as_table_mut) else {
+            return Ok(());
+        };
+        for (key, owner) in SHORT {
+            let Some(value) = train.remove(key) else { continue };
+            let Some(owner) = train.get_mut(owner).and_then(Value::as_table_mut) else { continue };
+            owner.insert(key.into(), value);
+        }
+        Ok(())
+    }
+
+    /// Says in our words what serde found: the key, the layer that has it, the nearest name.
+    fn explain(&self, error: &toml::de::Error) -> RunError {
+        let message = error.message().to_string();
+        // Rust's names of types say nothing to others.
+        let message =
+            [("usize", "a whole number ≥ 0"), ("u64", "a whole number ≥ 0"), ("f64", "a number")]
+                .into_iter()
+                .fold(message, |text, (rust, plain)| {
+                    text.replace(&format!("expected {rust}"), &format!("expected {plain}"))
+                });
+        let mut quoted = message.split('`').skip(1).step_by(2);
+        if let Some(kind) =
+            ["field", "variant"].into_iter().find(|k| message.starts_with(&format!("unknown {k}")))
+            && let Some(word) = quoted.next()
+        {
+            let known: Vec<&str> = quoted.collect();
+            let near = suggest::nearest(word, known.iter().copied());
+            let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
+            let hint = match known.is_empty() {
+                true => "it takes no settings".to_string(),
+                false => format!("{near}known are {}", known.join(", ")),
+            };
+            let key = self.find(word);
+            let what = match (kind, &key) {
+                ("field", Some((key, _))) => format!("unknown key '{key}'"),
+                ("field", None) => format!("unknown key '{word}'"),
+                (_, Some((key, _))) => format!("'{word}' is not a value of {key}"),
+                (_, None) => format!("'{word}' is not known"),
+            };
+            let place = key.map_or_else(|| "the configuration".into(), |(_, origin)| origin);
+            return RunError::Config { what, place, hint };
+        }
+        let text = error.to_string();
+        let key = text.lines().find_map(|line| line.trim().strip_prefix("in `")?.strip_suffix('`'));
+        let key = key.unwrap_or_default();
+        let what = if key.is_empty() { message } else { format!("{key}: {message}") };
+        self.problem(key, what, "see `thalweg train --help` and RUN/config.toml of any run".into())
+    }
+
+    /// The dotted key that is, or whose value is, `word`, and the origin of the topmost layer that has it.
+    fn find(&self, word: &str) -> Option<(String, String)> {
+        fn search(table: &Table, word: &str, path: &str) -> Option<String> {
+            table.iter().find_map(|(key, value)| {
+                let here = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                match value {
+                    _ if key == word => Some(here),
+                    Value::String(text) if text == word => {
+                        Some(here.strip_suffix(".type").unwrap_or(&here).to_string())
+                    }
+                    Value::Table(inner) => search(inner, word, &here),
+                    Value::Array(items) => {
+                        items.iter().find_map(|item| search(item.as_table()?, word, &here))
+                    }
+                    _ => None,
+                }
+            })
+        }
+        let found = |layer: &Layer| Some((search(&layer.table, word, "")?, layer.origin.clone()));
+        self.layers.iter().rev().find_map(found)
+    }
+
+    /// An error about the value of `key`, placed at the topmost layer that says it.
+    pub(crate) fn problem(&self, key: &str, what: String, hint: String) -> RunError {
+        let says = |layer: &&Layer| {
+            let mut parts = key.split('.').filter(|part| !part.is_empty());
+            let first = parts.next().and_then(|part| layer.table.get(part));
+            parts.try_fold(first?, |value, part| value.get(part)).map(|_| ())
+        };
+        let layer = self.layers.iter().rev().find(|layer| says(layer).is_some());
+        let place = layer.map_or_else(|| "the defaults".into(), |layer| layer.origin.clone());
+        RunError::Config { what, place, hint }
+    }
+}
+
+/// `relu` becomes `{ type = "relu" }` where a table is meant.
+fn expand_names(table: &mut Table) {
+    let named = |value: &mut Value| {
+        if let Value::String(name) = value {
+            let kind = Value::String(std::mem::take(name));
+            *value = Value::Table(Table::from_iter([("type".to_string(), kind)]));
+        }
+    };
+    for (outer, key) in NAMED {
+        if let Some(value) = get_mut(table, outer, key) {
+            named(value);
+        }
+    }
+    if let Some(Value::Array(layers)) = get_mut(table, "network", "layers") {
+        layers.iter_mut().for_each(named);
+    }
+}
+
+/// Lays `over` on `base`: tables are merged key by key, but one of another `type` replaces the old one.
+fn merge(base: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(old)), Value::Table(new)) if keeps_type(old, new) => merge(old, new),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn keeps_type(old: &Table, new: &Table) -> bool {
+    new.get("type").is_none_or(|kind| old.get("type") == Some(kind))
+}
+
+fn get_mut<'a>(table: &'a mut Table, outer: &str, key: &str) -> Option<&'a mut Value> {
+    table.get_mut(outer)?.as_table_mut()?.get_mut(key)
+}
+
+/// A data path of the config file `file`, as seen from the working directory.
+fn beside(file: &Path, data: &str) -> String {
+    let embedded = EMBEDDED.iter().any(|set| set.name == data);
+    match file.parent() {
+        Some(folder) if !embedded => folder.join(data).display().to_string(),
+        _ => data.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::BatchSize;
+    use thalweg_nn::Optimizer;
+
+    fn resolved(settings: &[&str]) -> Result<Config, RunError> {
+        let mut draft = Draft::new();
+        for setting in settings {
+            draft.set(setting)?;
+        }
+        let loaded = thalweg_data::open("digits").expect("the embedded set is sound");
+        draft.resolve("digits", &loaded)
+    }
+
+    fn refused(settings: &[&str]) -> String {
+        match resolved(settings) {
+            Ok(config) => panic!("{settings:?} gives {config:?}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn layers_lie_on_one_another() {
+        let config = resolved(&[
+            "train.epochs=3",
+            "train.epochs=4",
+            "train.batch_size=full",
+            "train.optimizer=sgd",
+            "train.momentum=0.9",
+            "network.hidden=[32]",
+            "network.activation=elu",
+        ]);
+        let config = config.unwrap();
+        assert_eq!(config.train.epochs, 4);
+        assert_eq!(config.train.batch_size, BatchSize::Full);
+        assert!(matches!(&config.train.optimizer, Optimizer::Sgd(sgd) if sgd.momentum == 0.9));
+        assert_eq!(config.network.hidden, Some(vec![32]));
+        let names: Vec<&str> =
+            config.network.layers(&[8, 8], 10).iter().map(|layer| layer.name()).collect();
+        assert_eq!(names, ["flatten", "linear", "elu", "dropout", "linear"]);
+    }
+
+    #[test]
+    fn a_written_config_reads_back_as_it_was() {
+        let config =
+            resolved(&["train.tol=0.001", "train.loss={type='focal', gamma=1.5}"]).unwrap();
+        let text = config.to_toml().unwrap();
+        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
+    }
+
+    #[test]
+    fn layers_replace_the_perceptron_and_the_other_way_round() {
+        let listed = "network.layers=['flatten', {type='linear', out=10}]";
+        let config = resolved(&[listed]).unwrap();
+        assert_eq!(config.network.layers(&[8, 8], 10).len(), 2);
+        assert_eq!(config.network.hidden, None);
+        let config = resolved(&[listed, "network.preset=linear"]).unwrap();
+        assert_eq!(config.network.layers, None);
+        assert_eq!(config.network.hidden, Some(vec![]));
+    }
+
+    #[test]
+    fn mistakes_name_the_key_the_place_and_the_nearest_word() {
+        let message = refused(&["train.epoch=3"]);
+        assert!(message.contains("unknown key 'train.epoch', in --set train.epoch=3"), "{message}");
+        assert!(message.contains("did you mean 'epochs'?"), "{message}");
+        let message = refused(&["train.optimizer=adamm"]);
+        assert!(message.contains("did you mean 'adam'?"), "{message}");
+        let message = refused(&["network.activation=rleu"]);
+        assert!(message.contains("did you mean 'relu'?"), "{message}");
+        let message = refused(&["train.momentum=0.9"]);
+        assert!(message.contains("unknown key 'train.momentum'"), "{message}");
+        let message = refused(&["network.preset=mpl"]);
+        assert!(message.contains("did you mean 'mlp'?"), "{message}");
+        let message = refused(&["train.lr=fast"]);
+        assert!(
+            message.contains("train.lr") && message.contains("--set train.lr=fast"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn impossible_numbers_are_refused() {
+        for (setting, says) in [
+            ("train.epochs=0", "train.epochs: must be at least 1"),
+            ("train.batch_size=0", "train.batch_size: must be at least 1"),
+            ("train.lr=0", "train.lr: must be > 0"),
+            ("train.lr=-0.1", "train.lr: must be > 0"),
+            ("train.lr=nan", "train.lr: must be > 0"),
+            ("train.max_time=soon", "no length of time"),
+            ("train.isa=sse9", "train.isa: 'sse9' is unknown"),
+            ("train.epochs=-1", "train.epochs"),
+        ] {
+            let message = refused(&[setting]);
+            assert!(
+                message.contains(says) && message.contains(&format!("in --set {setting}")),
+                "{message}"
+            );
+        }
+    }
+}

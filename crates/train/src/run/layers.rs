@@ -1,0 +1,160 @@
+//! A network layer by layer: what each one is, gives and costs, found by walking the graph of its forward pass.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use thalweg_graph::ops::MatMul;
+use thalweg_graph::{DType, Error, Layer, Tensor, reachable};
+use thalweg_nn::{Found, LayerSpec, Mode, Network, Store, context, walk};
+
+/// One layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerRow {
+    /// Its path in the network: `0`, `head.fc1`.
+    pub path: String,
+    /// What it is: `Linear 784 → 10`.
+    pub kind: String,
+    /// The shape of its output for one sample.
+    pub output: Vec<usize>,
+    /// Trained numbers.
+    pub parameters: usize,
+    /// Multiplications (each with its addition) of the forward pass for one sample.
+    pub multiply_adds: u64,
+}
+
+/// The forward pass of a batch as a graph, and where each layer's output is in it.
+pub struct Traced {
+    /// The samples.
+    pub x: Tensor,
+    /// The random key of the step.
+    pub key: Tensor,
+    /// What the network gives.
+    pub output: Tensor,
+    /// The layers that do something, in order, each with its result.
+    pub layers: Vec<(Arc<Layer>, Tensor)>,
+}
+
+/// Traces the training forward pass of `batch` samples of shape `sample`.
+///
+/// # Errors
+/// What a layer has against it.
+pub fn trace(network: &dyn Network, sample: &[usize], batch: usize) -> Result<Traced, Error> {
+    let shape: Vec<usize> = std::iter::once(batch).chain(sample.iter().copied()).collect();
+    let x = Tensor::input("x", DType::F32, shape);
+    let key = context::key_input();
+    let traced = context::trace(Mode::Train, &key, || network.forward(&x));
+    let output = traced.result.ok()?;
+    let mut layers: Vec<(Arc<Layer>, Tensor)> = Vec::new();
+    for node in reachable(std::slice::from_ref(&output)) {
+        let Some(layer) = node.layer().cloned() else { continue };
+        match layers.iter_mut().find(|(known, _)| Arc::ptr_eq(known, &layer)) {
+            Some((_, last)) => *last = node,
+            None => layers.push((layer, node)),
+        }
+    }
+    Ok(Traced { x, key, output, layers })
+}
+
+/// The layers of `network` for samples of shape `sample`. Layers that do nothing, such as dropout with p = 0, are
+/// listed with the shape that passes through them.
+///
+/// # Errors
+/// What a layer has against such samples.
+pub fn describe(
+    network: &dyn Network,
+    store: &Store,
+    sample: &[usize],
+) -> Result<Vec<LayerRow>, Error> {
+    // Two samples, since some layers refuse to train on one; the counts are halved.
+    const BATCH: usize = 2;
+    let traced = trace(network, sample, BATCH)?;
+    let nodes = reachable(std::slice::from_ref(&traced.output));
+    let mut rows = Vec::new();
+    let mut shape = sample.to_vec();
+    let mut places: Vec<(String, String)> = Vec::new();
+    walk(network, |path, found| {
+        if let Found::Layer(layer) = found {
+            places.push((path.to_string(), layer.kind().to_string()));
+        }
+    });
+    for (path, kind) in places {
+        let here = |layer: Option<&Arc<Layer>>| layer.and_then(|l| l.path()) == Some(path.as_str());
+        let made = traced.layers.iter().find(|(layer, _)| here(Some(layer)));
+        // A container is no layer of its own.
+        if path.is_empty() && made.is_none() {
+            continue;
+        }
+        if let Some((_, output)) = made {
+            shape = output.shape().iter().skip(1).copied().collect();
+        }
+        let products = nodes.iter().filter(|node| here(node.layer())).map(multiply_adds);
+        let own = |name: &str| name.rsplit_once('.').map_or("", |(owner, _)| owner) == path;
+        let parameters = store.parameters().filter(|entry| own(entry.name()));
+        rows.push(LayerRow {
+            kind,
+            output: shape.clone(),
+            parameters: parameters.map(|entry| entry.value().numel()).sum(),
+            multiply_adds: products.sum::<u64>() / BATCH as u64,
+            path,
+        });
+    }
+    Ok(rows)
+}
+
+/// Multiplications with an addition in a node; 0 where it is no product of matrices.
+fn multiply_adds(node: &Tensor) -> u64 {
+    match (node.op().downcast::<MatMul>(), node.inputs().first()) {
+        (Some(_), Some(left)) => node.numel() as u64 * left.dim(-1) as u64,
+        _ => 0,
+    }
+}
+
+/// What a layer computes, and what backpropagation makes of it: `g` is the gradient of the loss by the output y.
+#[must_use]
+pub fn formula(spec: &LayerSpec) -> [&'static str; 2] {
+    match spec {
+        LayerSpec::Linear { bias: true, .. } => {
+            ["y = x·Wᵀ + b", "∂L/∂W = gᵀ·x   ∂L/∂b = Σ g over the rows   ∂L/∂x = g·W"]
+        }
+        LayerSpec::Linear { bias: false, .. } => ["y = x·Wᵀ", "∂L/∂W = gᵀ·x   ∂L/∂x = g·W"],
+        LayerSpec::Embedding { .. } => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
+        LayerSpec::Flatten { .. } => ["y = x in one row per sample", "∂L/∂x = g in the shape of x"],
+        LayerSpec::Dropout { .. } => {
+            ["y = x·m/(1−p), m = 0 with probability p, else 1", "∂L/∂x = g·m/(1−p)"]
+        }
+        LayerSpec::BatchNorm1d { .. } => [
+            "y = γ·x̂ + β, x̂ = (x − μ)/√(σ² + ε), μ and σ² over the batch",
+            "∂L/∂γ = Σ g·x̂   ∂L/∂β = Σ g   ∂L/∂x = γ/√(σ² + ε)·(g − mean(g) − x̂·mean(g·x̂))",
+        ],
+        LayerSpec::LayerNorm { .. } => [
+            "y = γ·x̂ + β, x̂ = (x − μ)/√(σ² + ε), μ and σ² over each sample",
+            "∂L/∂γ = Σ g·x̂   ∂L/∂β = Σ g   ∂L/∂x = (γg − mean(γg) − x̂·mean(γg·x̂))/√(σ² + ε)",
+        ],
+        LayerSpec::Relu {} => ["y = max(0, x)", "∂L/∂x = g where x > 0, else 0"],
+        LayerSpec::LeakyRelu { .. } => {
+            ["y = x where x > 0, else αx", "∂L/∂x = g where x > 0, else αg"]
+        }
+        LayerSpec::Elu { .. } => {
+            ["y = x where x > 0, else α(eˣ − 1)", "∂L/∂x = g where x > 0, else g·αeˣ"]
+        }
+        LayerSpec::Sigmoid {} => ["y = 1/(1 + e⁻ˣ)", "∂L/∂x = g·y(1 − y)"],
+        LayerSpec::Tanh {} => ["y = tanh x", "∂L/∂x = g·(1 − y²)"],
+        LayerSpec::Softmax { .. } => ["yᵢ = e^xᵢ/Σⱼ e^xⱼ", "∂L/∂xᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ)"],
+        LayerSpec::LogSoftmax { .. } => ["yᵢ = xᵢ − ln Σⱼ e^xⱼ", "∂L/∂xᵢ = gᵢ − e^yᵢ·Σⱼ gⱼ"],
+        LayerSpec::Gelu { tanh: false } => {
+            ["y = x·Φ(x), Φ(x) = ½(1 + erf(x/√2))", "∂L/∂x = g·(Φ(x) + x·e^(−x²/2)/√(2π))"]
+        }
+        LayerSpec::Gelu { tanh: true } => [
+            "y = ½x(1 + tanh u), u = √(2/π)(x + 0.044715x³)",
+            "∂L/∂x = g·(½(1 + tanh u) + ½x(1 − tanh² u)·u′)",
+        ],
+        LayerSpec::Silu {} => ["y = x·s, s = 1/(1 + e⁻ˣ)", "∂L/∂x = g·(s + x·s(1 − s))"],
+        LayerSpec::Softplus {} => ["y = ln(1 + eˣ)", "∂L/∂x = g/(1 + e⁻ˣ)"],
+        LayerSpec::Prelu { .. } => [
+            "y = x where x > 0, else a·x",
+            "∂L/∂x = g where x > 0, else a·g   ∂L/∂a = Σ g·x where x ≤ 0",
+        ],
+        // New layers say what they are until somebody writes their formula down here.
+        _ => ["y = f(x)", "∂L/∂x = g·f′(x)"],
+    }
+}

@@ -1,0 +1,426 @@
+//! The learner's microscope: one training step followed layer by layer, with every gradient checked.
+//!
+//! Values, gradients and updates are those of the executor that trains, in `f32`. Beside them stand slopes measured
+//! without any calculus: the reference executor computes the loss in `f64` with one weight moved a little to each
+//! side. Where the two agree, backpropagation is right.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use thalweg_cpu::Cpu;
+use thalweg_data::{Dataset, Scaling, Targets};
+use thalweg_graph::{
+    DType, Error, Executor, Feed, RefValue, Reference, StateId, States, Tensor, Value, grad,
+    reachable, reference::Data,
+};
+use thalweg_nn::{LayerSpec, Loss, Network, Param, Store, Updater, parameters};
+
+use super::error::RunError;
+use super::layers::{Traced, formula, trace};
+
+/// How a step is looked at.
+pub struct Microscope<'a> {
+    /// The network.
+    pub network: &'a dyn Network,
+    /// Its layers, for their formulas; the path of each is its place in the list.
+    pub specs: &'a [LayerSpec],
+    /// Its values; they are not changed.
+    pub store: &'a Store,
+    /// What is made small.
+    pub loss: &'a Loss,
+    /// What makes new weights of gradients; it begins anew here, without moments from earlier steps.
+    pub updater: &'a Updater,
+    /// The learning rate.
+    pub lr: f64,
+    /// Decides what dropout drops.
+    pub seed: u64,
+    /// Runs the step.
+    pub cpu: &'a Cpu,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepReport {
+    /// Rows of the batch.
+    pub rows: usize,
+    /// The loss of the batch, without penalties.
+    pub loss: f64,
+    /// The same computed in `f64` by the reference executor.
+    pub loss_f64: f64,
+    /// The learning rate.
+    pub lr: f64,
+    /// The norm of the gradient of all parameters together.
+    pub grad_norm: f64,
+    /// The greatest relative difference between a gradient and its measured slope.
+    pub worst_difference: f64,
+    /// What goes in.
+    pub input: Summary,
+    /// Layer by layer.
+    pub layers: Vec<LayerStep>,
+}
+
+/// One layer in the step.
+#[derive(Clone, Debug, Serialize)]
+pub struct LayerStep {
+    /// Its path in the network.
+    pub path: String,
+    /// What it is.
+    pub kind: String,
+    /// What it computes.
+    pub forward: &'static str,
+    /// What backpropagation makes of that.
+    pub backward: &'static str,
+    /// Its output.
+    pub value: Summary,
+    /// The gradient of the loss by its output.
+    pub gradient: Summary,
+    /// Its parameters.
+    pub parameters: Vec<ParameterStep>,
+    /// What looks unhealthy.
+    pub findings: Vec<String>,
+}
+
+/// One parameter in the step.
+#[derive(Clone, Debug, Serialize)]
+pub struct ParameterStep {
+    /// Its name in the store.
+    pub name: String,
+    /// Its value before the step.
+    pub value: Summary,
+    /// The gradient of the loss by it.
+    pub gradient: Summary,
+    /// ‖new − old‖ / ‖old‖; null where the old value is 0 everywhere.
+    pub update_ratio: Option<f64>,
+    /// Entries whose gradient was checked.
+    pub checks: Vec<Check>,
+}
+
+/// An entry of a gradient beside its measured slope.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    /// Where it is.
+    pub index: Vec<usize>,
+    /// The gradient as training computes it, `f32`.
+    pub gradient: f64,
+    /// (L(w + h) − L(w − h)) / 2h in `f64`.
+    pub slope: f64,
+    /// |gradient − slope| over the greater of the two (and of a millionth of the parameter's greatest gradient, so
+    /// that a gradient of nothing is not measured by its rounding).
+    pub difference: f64,
+}
+
+/// Numbers in short.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Their shape.
+    pub shape: Vec<usize>,
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (over n).
+    pub std: f64,
+    /// The least.
+    pub min: f64,
+    /// The greatest.
+    pub max: f64,
+    /// √Σx².
+    pub norm: f64,
+    /// The first few.
+    pub first: Vec<f64>,
+}
+
+/// Entries of each parameter that are checked.
+const CHECKED: usize = 3;
+/// The distance of the two sides of a measured slope, in `f64`.
+const STEP: f64 = 1e-6;
+/// Numbers in an excerpt.
+const EXCERPT: usize = 5;
+/// The share of idle or saturated units from which on it is said.
+const NOTABLE: f64 = 0.05;
+
+/// The graph of a step and what is fed to it.
+struct Step {
+    traced: Traced,
+    lr: Tensor,
+    loss: Tensor,
+    params: Vec<(String, Param)>,
+    feeds: Vec<Feed<Value>>,
+}
+
+/// What of a step is to be computed: the loss and the norm of the gradient; of each layer the output, then of each
+/// its gradient; of each parameter its gradient; and the new values of the states.
+struct Asked {
+    outputs: Vec<Tensor>,
+    writes: Vec<(StateId, Tensor)>,
+}
+
+impl Microscope<'_> {
+    /// Follows one step on the given rows.
+    ///
+    /// # Errors
+    /// [`RunError`], where data, network and loss do not fit together.
+    pub fn look(
+        &self,
+        data: &Dataset,
+        scaling: &Scaling,
+        rows: &[usize],
+    ) -> Result<StepReport, RunError> {
+        let step = self.step(data, scaling, rows)?;
+        let mut after = self.store.deep_clone();
+        let Asked { outputs: asked, writes, .. } = self.ask(&step, &mut after)?;
+        let values = self.cpu.run(&asked, &writes, &step.feeds, &mut after)?;
+        let (scalars, values) = values.split_at(2);
+        let (layer_values, values) = values.split_at(step.traced.layers.len());
+        let (layer_grads, param_grads) = values.split_at(step.traced.layers.len());
+
+        let mut parameters = self.parameters(&step, param_grads, &after)?;
+        let checks = parameters.iter().flat_map(|parameter| &parameter.checks);
+        let worst_difference = checks.map(|check| check.difference).fold(0.0, f64::max);
+        let layers = step.traced.layers.iter().zip(layer_values).zip(layer_grads);
+        let layers = layers.map(|(((layer, _), value), gradient)| {
+            let path = layer.path().unwrap_or_default().to_string();
+            let spec = path.parse().ok().and_then(|place: usize| self.specs.get(place));
+            let [forward, backward] = spec.map_or(["y = f(x)", "∂L/∂x = g·f′(x)"], formula);
+            let owned = |p: &mut ParameterStep| {
+                p.name.rsplit_once('.').map_or("", |(owner, _)| owner) == path
+            };
+            let own = parameters.extract_if(.., owned).collect();
+            LayerStep {
+                kind: layer.kind().to_string(),
+                forward,
+                backward,
+                value: Summary::of(value),
+                gradient: Summary::of(gradient),
+                parameters: own,
+                findings: spec.map_or(vec![], |spec| findings(spec, value)),
+                path,
+            }
+        });
+        Ok(StepReport {
+            rows: rows.len(),
+            loss: scalars[0].item().unwrap_or(f64::NAN),
+            loss_f64: self.loss_with(&step, None)?,
+            lr: self.lr,
+            grad_norm: scalars[1].item().unwrap_or(f64::NAN),
+            worst_difference,
+            input: Summary::of(&step.feeds[0].value),
+            layers: layers.collect(),
+        })
+    }
+
+    /// The ops of a step on these rows that run by their reference kernel, for want of a fast one.
+    ///
+    /// # Errors
+    /// As [`Microscope::look`].
+    pub fn slow_ops(
+        &self,
+        data: &Dataset,
+        scaling: &Scaling,
+        rows: &[usize],
+    ) -> Result<Vec<&'static str>, RunError> {
+        let step = self.step(data, scaling, rows)?;
+        let Asked { outputs, writes } = self.ask(&step, &mut self.store.deep_clone())?;
+        let inputs: Vec<Tensor> = step.feeds.iter().map(|feed| feed.input.clone()).collect();
+        let mut ops = self.cpu.compile(&inputs, &outputs, &writes)?.slow_ops();
+        ops.sort_unstable();
+        ops.dedup();
+        Ok(ops)
+    }
+
+    /// Everything that a look at the step needs, as tensors.
+    fn ask(&self, step: &Step, store: &mut Store) -> Result<Asked, RunError> {
+        let layers: Vec<Tensor> = step.traced.layers.iter().map(|(_, y)| y.clone()).collect();
+        let states = step.params.iter().map(|(_, param)| param.tensor());
+        let wrt: Vec<Tensor> = layers.iter().cloned().chain(states).collect();
+        let grads = grad(&step.loss, &wrt)?;
+        let param_grads = &grads[layers.len()..];
+        let update = self.updater.build(store, &step.params, param_grads, &step.loss, &step.lr)?;
+        let mut outputs = vec![step.loss.clone(), update.grad_norm];
+        outputs.extend(layers.into_iter().chain(grads));
+        Ok(Asked { outputs, writes: update.writes })
+    }
+
+    fn step(&self, data: &Dataset, scaling: &Scaling, rows: &[usize]) -> Result<Step, RunError> {
+        let traced = trace(self.network, data.features.shape(), rows.len())?;
+        let mut x = vec![0.0f32; rows.len() * data.features.width()];
+        data.features.fill(rows, scaling, &mut x)?;
+        let (y, y_value) = match &data.targets {
+            Targets::Classes { .. } => {
+                let mut labels = vec![0i64; rows.len()];
+                data.targets.fill_classes(rows, &mut labels)?;
+                (Tensor::input("y", DType::I64, [rows.len()]), Value::from_slice(&labels))
+            }
+            Targets::Values { dims, .. } => {
+                let mut values = vec![0.0f32; rows.len() * dims];
+                data.targets.fill_values(rows, &mut values)?;
+                let y = Tensor::input("y", DType::F32, [rows.len(), *dims]);
+                let value = Value::from_slice(&values).reshaped(y.shape().clone());
+                (y, value.unwrap_or_else(|| Value::zeros(DType::F32, [rows.len(), *dims])))
+            }
+        };
+        let lr = Tensor::input("learning rate", DType::F64, thalweg_graph::Shape::scalar());
+        let loss = self.loss.compute(&traced.output, &y).ok()?;
+        let x_value = Value::from_slice(&x).reshaped(traced.x.shape().clone());
+        let x_value = x_value.unwrap_or_else(|| Value::zeros(DType::F32, traced.x.shape()));
+        let key = Value::from_slice(&[self.seed as i64, 0]);
+        let feed = |input: &Tensor, value| Feed { input: input.clone(), value };
+        let feeds = vec![
+            feed(&traced.x, x_value),
+            feed(&y, y_value),
+            feed(&lr, Value::scalar(self.lr)),
+            feed(&traced.key, key),
+        ];
+        Ok(Step { params: parameters(self.network), traced, lr, loss, feeds })
+    }
+
+    fn parameters(
+        &self,
+        step: &Step,
+        gradients: &[Value],
+        after: &Store,
+    ) -> Result<Vec<ParameterStep>, RunError> {
+        let each = step.params.iter().zip(gradients).map(|((name, param), gradient)| {
+            let missing = || Value::zeros(param.dtype(), param.shape());
+            let old = self.store.get(param.id()).cloned().unwrap_or_else(missing);
+            let new = after.get(param.id()).cloned().unwrap_or_else(missing);
+            let moved: Vec<f64> =
+                new.to_f64().iter().zip(old.to_f64()).map(|(new, old)| new - old).collect();
+            let (size, moved) = (norm(&old.to_f64()), norm(&moved));
+            Ok(ParameterStep {
+                name: name.clone(),
+                value: Summary::of(&old),
+                gradient: Summary::of(gradient),
+                update_ratio: (size > 0.0).then(|| moved / size),
+                checks: self.checks(step, param, &old, gradient)?,
+            })
+        });
+        each.collect()
+    }
+
+    /// The entry with the greatest gradient, and others down to the middle.
+    fn checks(
+        &self,
+        step: &Step,
+        param: &Param,
+        value: &Value,
+        gradient: &Value,
+    ) -> Result<Vec<Check>, RunError> {
+        let gradients = gradient.to_f64();
+        let mut order: Vec<usize> = (0..gradients.len()).collect();
+        order.sort_by(|&a, &b| gradients[b].abs().total_cmp(&gradients[a].abs()));
+        let floor = order.first().map_or(0.0, |&most| gradients[most].abs() * 1e-6);
+        let mut places: Vec<usize> =
+            (0..CHECKED).map(|i| i * order.len() / (2 * CHECKED)).collect();
+        places.dedup();
+        let indices: Vec<Vec<usize>> = gradient.shape().indices().collect();
+        let each = places.into_iter().filter_map(|place| order.get(place)).map(|&entry| {
+            let side = |by: f64| self.loss_with(step, Some((param, value, entry, by)));
+            let slope = (side(STEP)? - side(-STEP)?) / (2.0 * STEP);
+            let gradient = gradients[entry];
+            let scale = gradient.abs().max(slope.abs()).max(floor);
+            let gap = (gradient - slope).abs();
+            let difference = if gap == 0.0 { 0.0 } else { gap / scale };
+            Ok(Check { index: indices[entry].clone(), gradient, slope, difference })
+        });
+        each.collect()
+    }
+
+    /// The loss in `f64`, with one entry of a parameter moved where that is asked.
+    fn loss_with(
+        &self,
+        step: &Step,
+        moved: Option<(&Param, &Value, usize, f64)>,
+    ) -> Result<f64, Error> {
+        let mut feeds: Vec<Feed<RefValue>> = (step.feeds.iter())
+            .map(|feed| Feed {
+                input: feed.input.clone(),
+                value: RefValue::from_value(&feed.value),
+            })
+            .collect();
+        let mut loss = step.loss.clone();
+        if let Some((param, value, entry, by)) = moved {
+            // A state holds `f32`, an input of the reference executor `f64`: so small a step needs the latter.
+            let stand_in = Tensor::input("moved", param.dtype(), param.shape());
+            loss = replace(&loss, &param.tensor(), &stand_in);
+            let mut value = RefValue::from_value(value);
+            if let Data::Float(entries) = &mut value.data {
+                entries[entry] += by;
+            }
+            feeds.push(Feed { input: stand_in, value });
+        }
+        let value = Reference::wide().evaluate(&[loss], &feeds, self.store)?;
+        Ok(value.first().and_then(|loss| loss.floats().first().copied()).unwrap_or(f64::NAN))
+    }
+}
+
+/// The graph of `root` with `new` in the place of the node `old`.
+fn replace(root: &Tensor, old: &Tensor, new: &Tensor) -> Tensor {
+    let mut made: HashMap<u64, Tensor> = HashMap::from([(old.id(), new.clone())]);
+    for node in reachable(std::slice::from_ref(root)) {
+        let inputs: Vec<Tensor> = (node.inputs().iter())
+            .map(|input| made.get(&input.id()).unwrap_or(input).clone())
+            .collect();
+        let changed = inputs.iter().zip(node.inputs()).any(|(a, b)| a.id() != b.id());
+        if changed {
+            made.insert(node.id(), node.with_inputs(&inputs));
+        }
+    }
+    made.get(&root.id()).unwrap_or(root).clone()
+}
+
+/// Units (places along the last axis) that sleep through the batch, or sit where their slope is nearly 0.
+fn findings(spec: &LayerSpec, output: &Value) -> Vec<String> {
+    let values = output.to_f64();
+    let units = output.shape().last().copied().unwrap_or(1).max(1);
+    let rows = (values.len() / units).max(1) as f64;
+    match spec {
+        LayerSpec::Relu {} => {
+            let dead = (0..units)
+                .filter(|unit| values.iter().skip(*unit).step_by(units).all(|&y| y <= 0.0))
+                .count();
+            let share = dead as f64 / units as f64;
+            let said = format!(
+                "{dead} of {units} units ({:.0} %) are 0 for all {rows} rows: no gradient reaches their weights in \
+                 this step. Where that lasts, try leaky_relu or elu, or a lower learning rate",
+                share * 100.0
+            );
+            if share >= NOTABLE { vec![said] } else { vec![] }
+        }
+        LayerSpec::Sigmoid {} | LayerSpec::Tanh {} => {
+            let saturated = |y: &f64| match spec {
+                LayerSpec::Sigmoid {} => !(0.01..=0.99).contains(y),
+                _ => y.abs() > 0.98,
+            };
+            let share =
+                values.iter().filter(|y| saturated(y)).count() as f64 / values.len().max(1) as f64;
+            let said = format!(
+                "{:.0} % of the outputs are saturated: their slope is below 0.04, and little gradient passes. Try \
+                 smaller initial weights, normalised inputs, or relu",
+                share * 100.0
+            );
+            if share >= NOTABLE { vec![said] } else { vec![] }
+        }
+        _ => vec![],
+    }
+}
+
+fn norm(values: &[f64]) -> f64 {
+    values.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+impl Summary {
+    fn of(value: &Value) -> Summary {
+        let values = value.to_f64();
+        let n = values.len().max(1) as f64;
+        let mean = values.iter().sum::<f64>() / n;
+        let variance = values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
+        Summary {
+            shape: value.shape().to_vec(),
+            mean,
+            std: variance.sqrt(),
+            min: values.iter().copied().fold(f64::INFINITY, f64::min),
+            max: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            norm: norm(&values),
+            first: values.into_iter().take(EXCERPT).collect(),
+        }
+    }
+}

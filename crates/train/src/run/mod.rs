@@ -1,0 +1,31 @@
+//! A training run from end to end: what was asked for ([`draft`]), what that means for the data at hand
+//! ([`config`]), the training itself ([`session`]), and the folder that holds all of it ([`folder`], [`model`]).
+//! [`layers`] and [`microscope`] look into what was trained.
+//!
+//! ```text
+//! Draft (file < --set < flags) ──resolve(data)──▶ Config ──▶ Session ──train──▶ RunFolder
+//!                                                                │                  │
+//!                                              Model ◀──load─────┴──────────────────┘
+//! ```
+
+pub mod config;
+pub mod data;
+pub mod draft;
+mod error;
+pub mod folder;
+pub mod layers;
+pub mod microscope;
+pub mod model;
+pub mod session;
+
+pub use config::{Config, DataConfig, NetworkConfig, TrainConfig};
+pub use data::{PartName, RunData};
+pub use draft::Draft;
+pub use error::RunError;
+pub use folder::RunFolder;
+pub use model::{Model, ModelFile};
+pub use session::{Session, Summary};
+pub use thalweg_nn::{LayerSpec, Updater};
+
+/// The version of thalweg, as `summary.json` and `model.json` record it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,10 @@
+//! Trainings from end to end, and what they report.
+
+mod data;
+mod determinism;
+mod errors;
+mod learning;
+mod measuring;
+mod metrics;
+mod options;
+mod stopping;
