@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use thalweg_graph::ops::{Concat, Constant, Full, Input, Pad, State};
-use thalweg_graph::{Error, ErrorKind, Layer, Layout, OpError, StateId, Tensor, reachable};
+use thalweg_graph::{Error, ErrorKind, Layer, Layout, OpError, StateId, Tensor, reachable, verify};
 
 use crate::emit::{Leaving, copy, emit};
 use crate::fuse::{Fusion, inputs};
@@ -55,6 +55,9 @@ pub fn plan(
     }
     if let Some(error) = roots.iter().find_map(Tensor::error) {
         return Err(error.clone());
+    }
+    if cfg!(debug_assertions) {
+        verify(&roots)?;
     }
     let graph = Graph::new(reachable(&roots), &roots);
     let fusion = Fusion::new(&graph, passes.fuse);

@@ -59,12 +59,11 @@ impl Fusion {
         for candidate in self.candidates(graph, node) {
             match joined {
                 None => {
-                    if let Some(grown) = self.with(graph, &self.groups[candidate], node) {
-                        if !self.cyclic(graph, candidate, node) {
-                            self.groups[candidate] = grown;
-                            self.group_of[node] = Some(candidate);
-                            joined = Some(candidate);
-                        }
+                    let grown = self.with(graph, &self.groups[candidate], node);
+                    if let Some(grown) = grown.filter(|_| !self.cyclic(graph, candidate, node)) {
+                        self.groups[candidate] = grown;
+                        self.group_of[node] = Some(candidate);
+                        joined = Some(candidate);
                     }
                 }
                 Some(home) => self.try_merge(graph, home, candidate),

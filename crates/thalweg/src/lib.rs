@@ -37,3 +37,8 @@ pub mod prelude {
         Optimizer, Param, Schedule, Sequential, Store, Updater,
     };
 }
+
+/// The programs of the README, kept true by running them.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -165,8 +165,8 @@ impl Rows {
         let Cut { outer, extent, inner } = self.cut;
         let bytes = inner * self.size;
         deal(pool, outer * ids.len(), inner, |rows| {
-            for row in rows {
-                let (o, id) = (row / ids.len(), ids[row % ids.len()] as usize);
+            for (row, o, k) in count(rows, ids.len()) {
+                let id = ids[k] as usize;
                 // SAFETY: the id names a row of the tensor; each row of the result is one task's.
                 unsafe {
                     let from = memory.input::<u8>(0).add((o * extent + id) * bytes);
@@ -236,8 +236,11 @@ impl Cells {
     unsafe fn gather<T: Copy>(&self, pool: &Pool, memory: Memory, index: &[i64]) {
         let Cut { outer, extent, inner } = self.cut;
         deal(pool, outer * extent, inner, |rows| {
-            for row in rows {
-                let start = self.outer.place(row / extent);
+            let mut start = self.outer.place(rows.start / extent.max(1));
+            for (row, o, k) in count(rows, extent) {
+                if k == 0 {
+                    start = self.outer.place(o);
+                }
                 for j in 0..inner {
                     let at = row * inner + j;
                     let place = start + index[at] as usize * self.stride + self.inner.place(j);
@@ -284,6 +287,16 @@ impl Cells {
             }
         });
     }
+}
+
+/// Each row with its quotient and remainder by `n`, without a division for each.
+fn count(rows: Range<usize>, n: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+    let mut at = (rows.start / n.max(1), rows.start % n.max(1));
+    rows.map(move |row| {
+        let (quotient, rest) = at;
+        at = if rest + 1 == n { (quotient + 1, 0) } else { (quotient, rest + 1) };
+        (row, quotient, rest)
+    })
 }
 
 /// Copies the `n` elements of input 0 to the result.

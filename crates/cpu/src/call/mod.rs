@@ -87,7 +87,7 @@ impl Memory {
 fn fast(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
     index::kernel(tensor, isa)
         .or_else(|| window::kernel(tensor))
-        .or_else(|| random::kernel(tensor))
+        .or_else(|| random::kernel(tensor, isa))
         .or_else(|| arg::kernel(tensor, isa))
 }
 

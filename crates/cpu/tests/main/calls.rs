@@ -1,7 +1,7 @@
 //! Ops with kernels of their own, on tensors large enough to be shared among threads.
 
 use thalweg_graph::ops::RandomKind;
-use thalweg_graph::random::uniform_f64;
+use thalweg_graph::random::{uniform_f32, uniform_f64};
 use thalweg_graph::{DType, Tensor, Value};
 
 use crate::support::{States, assert_reference};
@@ -106,6 +106,7 @@ fn the_first_value_out_of_range_is_named() {
 #[test]
 fn random() {
     for key in [[0i64, 0], [7, 3], [-1, i64::MIN]] {
+        let drawn = uniform_f32(key[0] as u64, key[1] as u64, 11, 2000);
         let key = Tensor::new(&key, [2]);
         let draw = |kind, dtype| Tensor::random(&key, kind, 11, dtype, [11, 3333]);
         let outputs = [
@@ -116,6 +117,8 @@ fn random() {
             draw(RandomKind::Bernoulli(0.0), DType::Bool),
             draw(RandomKind::Bernoulli(0.3), DType::Bool),
             draw(RandomKind::Bernoulli(1.0), DType::Bool),
+            // A number that equals the probability is not below it.
+            draw(RandomKind::Bernoulli(drawn[1000] as f64), DType::Bool),
         ];
         check(&outputs, 0.0, "random");
         for n in [1usize, 2, 3, 5, 31, 32, 33, 63, 65] {

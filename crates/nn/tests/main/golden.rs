@@ -9,7 +9,8 @@ mod schedules;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use thalweg_graph::{DType, Feed, RefValue, Reference, States, Tensor, Value};
+use thalweg_cpu::Cpu;
+use thalweg_graph::{DType, Executor, Feed, RefValue, Reference, States, Tensor, Value};
 
 /// A golden tensor.
 #[derive(Clone, Debug, Deserialize)]
@@ -68,12 +69,20 @@ impl Precision {
     }
 }
 
+/// The executors whose numbers are held to PyTorch's: the specification, and the fast one.
+fn executors() -> [Box<dyn Executor>; 2] {
+    [Box::new(Reference::new()), Box::new(Cpu::new(2))]
+}
+
 fn evaluate(
-    reference: &Reference,
+    executor: &dyn Executor,
     of: &[Tensor],
     feeds: &[Feed<RefValue>],
-    states: &dyn States,
+    states: &mut dyn States,
 ) -> Vec<Vec<f64>> {
-    let values = reference.evaluate(of, feeds, states).unwrap();
-    values.iter().map(RefValue::floats).collect()
+    let feeds: Vec<Feed<Value>> = feeds
+        .iter()
+        .map(|feed| Feed { input: feed.input.clone(), value: feed.value.to_value() })
+        .collect();
+    executor.run(of, &[], &feeds, states).unwrap().iter().map(Value::to_f64).collect()
 }

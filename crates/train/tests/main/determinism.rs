@@ -1,5 +1,6 @@
 //! Same seed, same bits, on any number of threads, watched or not.
 
+use thalweg_data::{Dataset, Features, Raw, Scaling, Targets};
 use thalweg_nn::{Sequential, Updater};
 use thalweg_train::{BatchReport, Control, EpochReport, FitOptions, Observer};
 
@@ -46,6 +47,30 @@ fn the_seed_decides_and_nobody_else() {
     let mut watcher = Watcher(0);
     assert!(bits(2, 3, &mut watcher) == first);
     assert_eq!(watcher.0, 2 * digits().split.train.len() + 2);
+}
+
+/// The training loss of each epoch of a network that cannot move, on rows that are all alike: only what dropout
+/// drops makes a difference.
+fn dropped(seed: u64) -> Vec<f64> {
+    let x = Features::new(Raw::F32(vec![1.0; 8 * 16]), vec![16]).unwrap();
+    let y = Targets::Values { values: vec![1.0; 8], dims: 1 };
+    let mut set = Set::whole(Dataset::new("alike", x, y).unwrap());
+    set.scaling = Scaling { full_scale: 1.0, mean: vec![0.0], std: vec![1.0] };
+    let mut trainer = regressor(Sequential::new().dropout(0.5).linear(1), sgd());
+    trainer.bind(&[16], 1).unwrap();
+    let still = FitOptions { seed, ..options(6, 8, 1e-30) };
+    let history = fit(&mut trainer, &set, &still).unwrap();
+    history.epochs.iter().map(|epoch| epoch.train.loss).collect()
+}
+
+#[test]
+fn every_step_drops_something_else_and_the_seed_says_what() {
+    let losses = dropped(5);
+    for (i, loss) in losses.iter().enumerate() {
+        assert!(losses[..i].iter().all(|before| before != loss), "{losses:?}");
+    }
+    assert_eq!(dropped(5), losses);
+    assert_ne!(dropped(6), losses);
 }
 
 #[test]

@@ -41,9 +41,9 @@ fn a_huge_rate_is_a_divergence_that_leaves_finite_weights() {
 
 #[test]
 fn a_training_of_which_no_step_counts_is_an_error_too() {
-    // Features that overflow at once, and fewer steps than ten.
+    // Features that overflow to infinity, and fewer steps than ten.
     let mut set = Set::whole(linear(20, 0.1));
-    set.scaling.std = vec![1e-38];
+    set.scaling.std = vec![1e-39];
     // Running statistics are held back with the weights.
     let net = Sequential::new().linear(4).batch_norm1d().linear(2);
     let mut trainer = regressor(net, sgd());

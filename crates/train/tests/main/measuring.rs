@@ -122,3 +122,23 @@ fn memory_is_known_before_training() {
     trainer.fit(&set.train(), None, &options, &mut ()).unwrap();
     assert_eq!(trainer.planned_memory(), planned);
 }
+
+#[test]
+fn dropout_and_batch_norm_are_at_rest_while_measuring() {
+    let set = Set::whole(greatest(60));
+    let net = Sequential::new().linear(16).batch_norm1d().relu().dropout(0.5).linear(3);
+    let mut trainer = classifier(net, adam());
+    fit(&mut trainer, &set, &options(3, 20, 0.01)).unwrap();
+    let whole = trainer.evaluate(&set.train(), 60).unwrap();
+    // Row by row: statistics of a batch would differ, or not exist.
+    let single = trainer.evaluate(&set.train(), 1).unwrap();
+    assert!((whole.loss() - single.loss()).abs() < 1e-6, "{} {}", whole.loss(), single.loss());
+    assert_eq!(whole.accuracy(), single.accuracy());
+    // What is predicted is what was measured.
+    let logits = trainer.predict(&set.data.features, &set.split.train, &set.scaling).unwrap();
+    let Targets::Classes { labels, .. } = &set.data.targets else { panic!("classes") };
+    let labels: Vec<i64> = set.split.train.iter().map(|&row| labels[row]).collect();
+    let mut counts = thalweg_train::ClassCounts::new(3);
+    counts.add(logits.as_slice().unwrap(), &labels);
+    assert_eq!(Metrics::Classification(counts.finish(whole.loss())), whole);
+}

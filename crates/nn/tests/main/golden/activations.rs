@@ -1,10 +1,10 @@
 //! Every activation: values and gradients at and around 0, far away, and along each axis.
 
 use serde::Deserialize;
-use thalweg_graph::{NoStates, Reference, Tensor, grad};
+use thalweg_graph::{Executor, NoStates, Tensor, grad};
 use thalweg_nn::Activations;
 
-use super::{DOUBLE, Packed, Precision, SINGLE, evaluate, read};
+use super::{DOUBLE, Packed, Precision, SINGLE, evaluate, executors, read};
 
 #[derive(Deserialize)]
 struct Case {
@@ -47,7 +47,7 @@ impl Case {
         self.x.data.iter().zip(all).filter(|(x, _)| counts(**x)).map(|(_, &y)| y).collect()
     }
 
-    fn check(&self, precision: Precision) {
+    fn check(&self, executor: &dyn Executor, precision: Precision) {
         let x = self.x.input("x", precision.dtype);
         let mut feeds = vec![self.x.feed(&x)];
         let mut leaves = vec![x.clone()];
@@ -63,7 +63,7 @@ impl Case {
         let along = (&slopes[0] * self.h.constant(precision.dtype)).sum_all();
         let mut of = vec![y, grad(&along, &[x]).unwrap().remove(0)];
         of.extend(slopes);
-        let got = evaluate(&Reference::new(), &of, &feeds, &NoStates);
+        let got = evaluate(executor, &of, &feeds, &mut NoStates);
         let name = &self.name;
         precision.compare(name, &got[0], &self.y.data);
         // 1 − tanh² and the like cancel, which shows in single precision.
@@ -82,7 +82,9 @@ fn activations_are_those_of_pytorch() {
     let cases: Vec<Case> = read(include_str!("../../golden/activations.json"));
     assert_eq!(cases.len(), 24);
     for case in cases {
-        case.check(DOUBLE);
-        case.check(SINGLE);
+        for executor in executors() {
+            case.check(&*executor, DOUBLE);
+            case.check(&*executor, SINGLE);
+        }
     }
 }

@@ -5,7 +5,7 @@ use thalweg_graph::{NoStates, Reference, Tensor, grad};
 use thalweg_nn::Loss;
 use thalweg_nn::losses::{Reduction, cosine_embedding};
 
-use super::{DOUBLE, Packed, SINGLE, evaluate, read};
+use super::{DOUBLE, Packed, SINGLE, evaluate, executors, read};
 
 #[derive(Deserialize)]
 struct Case {
@@ -27,10 +27,13 @@ fn losses_are_those_of_pytorch() {
             let loss = case.loss.compute(&prediction, &target);
             let slope = grad(&loss, std::slice::from_ref(&prediction)).unwrap();
             let feeds = [case.prediction.feed(&prediction), case.target.feed(&target)];
-            let got = evaluate(&Reference::new(), &[loss, slope[0].clone()], &feeds, &NoStates);
-            let what = format!("{:?}", case.loss);
-            precision.compare(&what, &got[0], &[case.value]);
-            precision.compare(&format!("slope of {what}"), &got[1], &case.grad.data);
+            let of = [loss, slope[0].clone()];
+            for executor in executors() {
+                let got = evaluate(&*executor, &of, &feeds, &mut NoStates);
+                let what = format!("{:?}", case.loss);
+                precision.compare(&what, &got[0], &[case.value]);
+                precision.compare(&format!("slope of {what}"), &got[1], &case.grad.data);
+            }
         }
     }
 }
@@ -52,7 +55,7 @@ fn cosine_embedding_of_pairs_is_that_of_pytorch() {
             [&pairs.a, &pairs.b, &pairs.labels].map(|packed| packed.constant(precision.dtype));
         let loss = cosine_embedding(&a, &b, &labels, pairs.margin, Reduction::Mean);
         let slope = grad(&loss, &[a]).unwrap();
-        let got = evaluate(&Reference::new(), &[loss, slope[0].clone()], &[], &NoStates);
+        let got = evaluate(&Reference::new(), &[loss, slope[0].clone()], &[], &mut NoStates);
         precision.compare("cosine_embedding", &got[0], &[pairs.value]);
         precision.compare("slope of cosine_embedding", &got[1], &pairs.grad.data);
     }

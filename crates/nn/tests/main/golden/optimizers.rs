@@ -1,11 +1,11 @@
 //! Every optimizer in its variants: the parameters of a small network after each of five steps.
 
 use serde::Deserialize;
-use thalweg_graph::{DType, Executor, Reference, States, Tensor, grad};
+use thalweg_graph::{DType, Executor, States, Tensor, grad};
 use thalweg_nn::losses::mse;
 use thalweg_nn::{EntryKind, Init, Module, Param, Store, Updater, Visitor};
 
-use super::{DOUBLE, Packed, Precision, SINGLE, read};
+use super::{DOUBLE, Packed, Precision, SINGLE, executors, read};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -43,7 +43,7 @@ impl Module for Net {
 }
 
 impl Golden {
-    fn check(&self, case: &Case, precision: Precision) {
+    fn check(&self, executor: &dyn Executor, case: &Case, precision: Precision) {
         let dtype = precision.dtype;
         let param = |packed: &Packed| Param::buffer("", dtype, &packed.shape, Init::Zeros);
         let net = Net { weight: param(&self.w), bias: param(&self.b) };
@@ -65,7 +65,7 @@ impl Golden {
         let read = |store: &Store, param: &Param| store.get(param.id()).unwrap().to_f64();
         for (n, after) in case.steps.iter().enumerate() {
             let outputs = [step.grad_norm.clone(), step.applied.clone()];
-            let seen = Reference::new().run(&outputs, &step.writes, &[], &mut store).unwrap();
+            let seen = executor.run(&outputs, &step.writes, &[], &mut store).unwrap();
             let what = format!("step {} of {:?}", n + 1, case.updater);
             precision.compare(&format!("norm in {what}"), &seen[0].to_f64(), &[after.norm]);
             assert_eq!(seen[1].to_f64(), [1.0]);
@@ -84,8 +84,10 @@ fn optimizers_are_those_of_pytorch() {
     let golden: Golden = read(include_str!("../../golden/optimizers.json"));
     assert_eq!(golden.cases.len(), 22);
     for case in &golden.cases {
-        golden.check(case, DOUBLE);
-        // Adam and RMSprop divide by the gradient's size, which magnifies the rounding of small gradients.
-        golden.check(case, Precision { tolerance: 1e-5, ..SINGLE });
+        for executor in executors() {
+            golden.check(&*executor, case, DOUBLE);
+            // Adam and RMSprop divide by the gradient's size, which magnifies the rounding of small gradients.
+            golden.check(&*executor, case, Precision { tolerance: 1e-5, ..SINGLE });
+        }
     }
 }
