@@ -1,31 +1,7 @@
-//! Randomness without state: Philox-4x32-10 turns a counter and a key into 128 random bits, so a value depends on
-//! the seed, the stream and the position alone, never on who asks first. Shuffles are built on it.
-//!
-//! Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+//! Shuffles. They are built on the counter-based generator of [`thalweg_graph::random`], so an order depends on the
+//! seed, the stream and the length alone, never on who asks first.
 
-const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const ROUNDS: usize = 10;
-
-/// The Philox-4x32-10 block function: 128 random bits for a counter under a key.
-///
-/// Equal to Random123's `philox4x32` with 10 rounds, whose known answers are the tests of this file.
-#[must_use]
-pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let product = |a: u32, b: u32| {
-        let wide = u64::from(a) * u64::from(b);
-        ((wide >> 32) as u32, wide as u32)
-    };
-    let ([mut c0, mut c1, mut c2, mut c3], [mut k0, mut k1]) = (counter, key);
-    for _ in 0..ROUNDS {
-        let (high0, low0) = product(MULTIPLIER[0], c0);
-        let (high1, low1) = product(MULTIPLIER[1], c2);
-        (c0, c1, c2, c3) = (high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0);
-        k0 = k0.wrapping_add(WEYL[0]);
-        k1 = k1.wrapping_add(WEYL[1]);
-    }
-    [c0, c1, c2, c3]
-}
+use thalweg_graph::random::philox4x32;
 
 /// Random 64-bit words of one stream, in order.
 ///
@@ -106,27 +82,6 @@ pub(crate) mod stream {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// `philox4x32 10` in Random123's `kat_vectors`.
-    #[test]
-    fn known_answers() {
-        let ones = u32::MAX;
-        assert_eq!(
-            philox4x32([0; 4], [0; 2]),
-            [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]
-        );
-        assert_eq!(
-            philox4x32([ones; 4], [ones; 2]),
-            [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]
-        );
-        assert_eq!(
-            philox4x32(
-                [0x243f_6a88, 0x85a3_08d3, 0x1319_8a2e, 0x0370_7344],
-                [0xa409_3822, 0x299f_31d0]
-            ),
-            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
-        );
-    }
 
     #[test]
     fn words_follow_the_documented_layout() {

@@ -3,24 +3,10 @@
 use thalweg_graph::DType;
 use thalweg_graph::ops::{Binary, Compare};
 
-use super::{Scalars, TileFn, map2};
+use super::{Scalars, TileFn, map2, maximum, minimum};
 use crate::dispatch::isa_fn;
 use crate::isa::Isa;
 use crate::math;
-
-/// NaN wins over any number; of two equal ones the second is taken, as in the reference.
-#[inline(always)]
-fn maximum<T: PartialOrd + Copy>(a: T, b: T) -> T {
-    // A NaN is the one thing that differs from itself.
-    #[allow(clippy::eq_op)]
-    if a > b || a != a { a } else { b }
-}
-
-#[inline(always)]
-fn minimum<T: PartialOrd + Copy>(a: T, b: T) -> T {
-    #[allow(clippy::eq_op)]
-    if a < b || a != a { a } else { b }
-}
 
 /// One kernel for each way in which the operands can be scalars.
 macro_rules! variants {

@@ -29,6 +29,20 @@ pub(crate) type TileFn =
 /// Whether each of two operands is one element for all (`true`), or one for each.
 pub(crate) type Scalars = [bool; 2];
 
+/// NaN wins over any number; of two equal ones the second is taken, as in the reference.
+#[inline(always)]
+pub(crate) fn maximum<T: PartialOrd + Copy>(a: T, b: T) -> T {
+    // A NaN is the one thing that differs from itself.
+    #[allow(clippy::eq_op)]
+    if a > b || a != a { a } else { b }
+}
+
+#[inline(always)]
+pub(crate) fn minimum<T: PartialOrd + Copy>(a: T, b: T) -> T {
+    #[allow(clippy::eq_op)]
+    if a < b || a != a { a } else { b }
+}
+
 /// `dst[i] = f(a[i], b[i])`, where `SA` and `SB` say that an operand is a single element.
 ///
 /// A result may take the place of an operand. Each of these cases has a loop of its own: with one loop for all, the

@@ -7,6 +7,7 @@
 use thalweg_graph::DType;
 use thalweg_graph::ops::ReduceKind;
 
+use super::{maximum, minimum};
 use crate::dispatch::isa_fn;
 use crate::isa::Isa;
 
@@ -107,20 +108,6 @@ unsafe fn join_sums(dst: *mut u8, a: *const u8, n: usize) {
     }
     // SAFETY: `dst` is one element.
     unsafe { dst.cast::<f32>().write(sum as f32) };
-}
-
-/// The greater one; NaN wins.
-#[inline(always)]
-fn maximum<T: PartialOrd + Copy>(a: T, b: T) -> T {
-    // A NaN is the one thing that differs from itself.
-    #[allow(clippy::eq_op)]
-    if a > b || a != a { a } else { b }
-}
-
-#[inline(always)]
-fn minimum<T: PartialOrd + Copy>(a: T, b: T) -> T {
-    #[allow(clippy::eq_op)]
-    if a < b || a != a { a } else { b }
 }
 
 isa_fn! {

@@ -14,6 +14,7 @@ pub mod draft;
 mod error;
 pub mod folder;
 pub mod layers;
+mod memory;
 pub mod microscope;
 pub mod model;
 pub mod session;

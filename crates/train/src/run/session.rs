@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
 use thalweg_data::{DataError, Scaling, Targets};
+use thalweg_graph::DType;
 use thalweg_nn::{EntryKind, Schedule, Sequential};
 
 use super::VERSION;
@@ -14,6 +15,7 @@ use super::data::{PartName, RunData};
 use super::draft::Draft;
 use super::error::RunError;
 use super::folder::{CONFIG, METRICS, MODEL, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
+use super::memory::too_large;
 use super::model::{ModelFile, Task};
 use crate::{
     BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
@@ -97,12 +99,17 @@ impl Session {
         let model =
             ModelFile::new(task, features.shape(), scaling.clone(), classes, layers, &config);
 
-        let mut trainer = Trainer::new(
-            Sequential::from_specs(model.layers.clone()),
-            config.train.loss.clone(),
-            config.train.updater(),
-        )
-        .on(executor(&config, threads));
+        let network = Sequential::from_specs(model.layers.clone());
+        // One row tells the sizes; what is wrong beyond them, binding finds.
+        let shape: Vec<usize> = [&[1], features.shape()].concat();
+        if network.build(shape, DType::F32).is_ok()
+            && let Some(what) = too_large(&network, &config.train.optimizer)
+        {
+            let hint = "make its layers smaller".into();
+            return Err(draft.problem("network", what, hint));
+        }
+        let mut trainer = Trainer::new(network, config.train.loss.clone(), config.train.updater())
+            .on(executor(&config, threads));
         let bound = trainer.bind(features.shape(), config.train.seed);
         bound.map_err(|error| configured(draft, error))?;
         let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
@@ -220,13 +227,22 @@ fn configured(draft: &Draft, error: TrainError) -> RunError {
         TrainError::Data(DataError::BatchSize { .. }) | TrainError::LastBatch { .. } => {
             draft.problem("train.batch_size", message, hint)
         }
-        TrainError::Graph(error) if error.op() == "optimizer" => {
-            draft.problem("train.optimizer", message, hint)
+        // The network comes from the configuration: a line of Rust would say nothing to whoever wrote it.
+        TrainError::Graph(error) => {
+            let what = error.what();
+            match error.layer() {
+                Some(layer) => {
+                    let place =
+                        layer.path().map_or(String::new(), |path| format!("layer {path}, "));
+                    draft.problem("network", format!("{place}{}: {what}", layer.kind()), hint)
+                }
+                None if error.op() == "optimizer" => {
+                    draft.problem("train.optimizer", format!("train.optimizer: {what}"), hint)
+                }
+                None => draft.problem("train.loss", format!("train.loss: {what}"), hint),
+            }
         }
-        TrainError::Graph(error) if error.layer().is_none() => {
-            draft.problem("train.loss", message, hint)
-        }
-        TrainError::Graph(_) | TrainError::Misfit { .. } => draft.problem("network", message, hint),
+        TrainError::Misfit { .. } => draft.problem("network", message, hint),
         other => other.into(),
     }
 }
