@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     catch_interrupts();
 
     match args.json {
-        true => output::json(&json!({ "run": path }))?,
+        true => output::json(&json!({ "run": path.display().to_string() }))?,
         false => output::line(path.display().to_string())?,
     }
     if !args.json && !args.quiet {
@@ -188,7 +188,7 @@ fn layer(spec: &thalweg_train::run::LayerSpec) -> String {
 
 fn print_json(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let mut last = serde_json::to_value(&outcome.summary).map_err(std::io::Error::from)?;
-    last["run"] = json!(path);
+    last["run"] = json!(path.display().to_string());
     output::json(&last)
 }
 

@@ -16,6 +16,7 @@ use thalweg_graph::{
 use thalweg_nn::{LayerSpec, Loss, Network, Param, Store, Updater, parameters};
 
 use super::error::RunError;
+use super::findings::findings;
 use super::layers::{Traced, formula, trace};
 
 /// How a step is looked at.
@@ -104,8 +105,8 @@ pub struct Check {
     pub gradient: f64,
     /// (L(w + h) − L(w − h)) / 2h in `f64`.
     pub slope: f64,
-    /// |gradient − slope| over the greater of the two (and of a millionth of the parameter's greatest gradient, so
-    /// that a gradient of nothing is not measured by its rounding).
+    /// |gradient − slope| over the greatest of the two and of 1e-5 times the step's greatest gradient: what is smaller
+    /// than that is rounding in `f32`.
     pub difference: f64,
 }
 
@@ -132,10 +133,10 @@ pub struct Summary {
 const CHECKED: usize = 3;
 /// The distance of the two sides of a measured slope, in `f64`.
 const STEP: f64 = 1e-6;
+/// The share of the greatest gradient below which others are lost in the rounding of `f32`.
+const NOISE: f64 = 1e-5;
 /// Numbers in an excerpt.
 const EXCERPT: usize = 5;
-/// The share of idle or saturated units from which on it is said.
-const NOTABLE: f64 = 0.05;
 
 /// The graph of a step and what is fed to it.
 struct Step {
@@ -278,6 +279,8 @@ impl Microscope<'_> {
         gradients: &[Value],
         after: &Store,
     ) -> Result<Vec<ParameterStep>, RunError> {
+        let all = gradients.iter().flat_map(Value::to_f64);
+        let floor = NOISE * all.map(f64::abs).fold(0.0, f64::max);
         let each = step.params.iter().zip(gradients).map(|((name, param), gradient)| {
             let missing = || Value::zeros(param.dtype(), param.shape());
             let old = self.store.get(param.id()).cloned().unwrap_or_else(missing);
@@ -290,7 +293,7 @@ impl Microscope<'_> {
                 value: Summary::of(&old),
                 gradient: Summary::of(gradient),
                 update_ratio: (size > 0.0).then(|| moved / size),
-                checks: self.checks(step, param, &old, gradient)?,
+                checks: self.checks(step, param, &old, gradient, floor)?,
             })
         });
         each.collect()
@@ -303,11 +306,11 @@ impl Microscope<'_> {
         param: &Param,
         value: &Value,
         gradient: &Value,
+        floor: f64,
     ) -> Result<Vec<Check>, RunError> {
         let gradients = gradient.to_f64();
         let mut order: Vec<usize> = (0..gradients.len()).collect();
         order.sort_by(|&a, &b| gradients[b].abs().total_cmp(&gradients[a].abs()));
-        let floor = order.first().map_or(0.0, |&most| gradients[most].abs() * 1e-6);
         let mut places: Vec<usize> =
             (0..CHECKED).map(|i| i * order.len() / (2 * CHECKED)).collect();
         places.dedup();
@@ -365,42 +368,6 @@ fn replace(root: &Tensor, old: &Tensor, new: &Tensor) -> Tensor {
         }
     }
     made.get(&root.id()).unwrap_or(root).clone()
-}
-
-/// Units (places along the last axis) that sleep through the batch, or sit where their slope is nearly 0.
-fn findings(spec: &LayerSpec, output: &Value) -> Vec<String> {
-    let values = output.to_f64();
-    let units = output.shape().last().copied().unwrap_or(1).max(1);
-    let rows = (values.len() / units).max(1) as f64;
-    match spec {
-        LayerSpec::Relu {} => {
-            let dead = (0..units)
-                .filter(|unit| values.iter().skip(*unit).step_by(units).all(|&y| y <= 0.0))
-                .count();
-            let share = dead as f64 / units as f64;
-            let said = format!(
-                "{dead} of {units} units ({:.0} %) are 0 for all {rows} rows: no gradient reaches their weights in \
-                 this step. Where that lasts, try leaky_relu or elu, or a lower learning rate",
-                share * 100.0
-            );
-            if share >= NOTABLE { vec![said] } else { vec![] }
-        }
-        LayerSpec::Sigmoid {} | LayerSpec::Tanh {} => {
-            let saturated = |y: &f64| match spec {
-                LayerSpec::Sigmoid {} => !(0.01..=0.99).contains(y),
-                _ => y.abs() > 0.98,
-            };
-            let share =
-                values.iter().filter(|y| saturated(y)).count() as f64 / values.len().max(1) as f64;
-            let said = format!(
-                "{:.0} % of the outputs are saturated: their slope is below 0.04, and little gradient passes. Try \
-                 smaller initial weights, normalised inputs, or relu",
-                share * 100.0
-            );
-            if share >= NOTABLE { vec![said] } else { vec![] }
-        }
-        _ => vec![],
-    }
 }
 
 fn norm(values: &[f64]) -> f64 {

@@ -12,10 +12,12 @@ pub mod config;
 pub mod data;
 pub mod draft;
 mod error;
+mod findings;
 pub mod folder;
 pub mod layers;
 mod memory;
 pub mod microscope;
+mod mistakes;
 pub mod model;
 pub mod session;
 

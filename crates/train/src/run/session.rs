@@ -111,9 +111,9 @@ impl Session {
         let mut trainer = Trainer::new(network, config.train.loss.clone(), config.train.updater())
             .on(executor(&config, threads));
         let bound = trainer.bind(features.shape(), config.train.seed);
-        bound.map_err(|error| configured(draft, error))?;
+        bound.map_err(|error| configured(draft, error, "network"))?;
         let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
-        session.compile().map_err(|error| configured(draft, error))?;
+        session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
     }
 
@@ -216,8 +216,9 @@ fn fix_length(schedule: &mut Schedule, total: u64) {
     }
 }
 
-/// What the trainer found before the first step is for whoever configured it: said where that was said.
-fn configured(draft: &Draft, error: TrainError) -> RunError {
+/// What the trainer found before the first step is for whoever configured it: said where that was said. `key` is to
+/// blame where nothing else is.
+fn configured(draft: &Draft, error: TrainError, key: &str) -> RunError {
     let (message, hint) = (error.message(), error.hint());
     match error {
         TrainError::Option { option, problem, .. } => {
@@ -239,7 +240,7 @@ fn configured(draft: &Draft, error: TrainError) -> RunError {
                 None if error.op() == "optimizer" => {
                     draft.problem("train.optimizer", format!("train.optimizer: {what}"), hint)
                 }
-                None => draft.problem("train.loss", format!("train.loss: {what}"), hint),
+                None => draft.problem(key, format!("{key}: {what}"), hint),
             }
         }
         TrainError::Misfit { .. } => draft.problem("network", message, hint),

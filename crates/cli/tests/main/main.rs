@@ -1,0 +1,5 @@
+//! The program as people meet it: the built binary, its files, its words and its exit codes.
+
+mod bad_input;
+mod runs;
+mod support;
