@@ -1,6 +1,6 @@
 //! From tensors to a plan: simplify, locate, fuse, order, emit, place in memory.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use thalweg_graph::ops::{Concat, Constant, Full, Input, Pad, State};
@@ -11,7 +11,7 @@ use crate::fuse::{Fusion, inputs};
 use crate::locate::{Graph, Node, Role};
 use crate::memory;
 use crate::plan::{Buffer, Call, Home, Kernel, MatMul, Matrix, Plan, Step};
-use crate::row::{BufferId, Level};
+use crate::row::BufferId;
 use crate::simplify::{simplify, unshare};
 
 /// Passes that can be switched off to find a wrong one. All are on by default.
@@ -33,7 +33,7 @@ impl Default for Passes {
 
 /// Something that runs as a whole, one or more kernels.
 #[derive(Clone, Copy, Debug)]
-enum Unit {
+pub(crate) enum Unit {
     Group(usize),
     Node(Node),
 }
@@ -68,15 +68,18 @@ pub fn plan(
     )
 }
 
-struct Builder<'a> {
-    graph: &'a Graph,
-    fusion: &'a Fusion,
+/// A plan in the making.
+pub(crate) struct Builder<'a> {
+    pub graph: &'a Graph,
+    pub fusion: &'a Fusion,
     passes: Passes,
-    units: Vec<Unit>,
+    pub units: Vec<Unit>,
     /// The unit that computes a node.
-    unit_of: Vec<Option<usize>>,
+    pub unit_of: Vec<Option<usize>>,
+    /// The units that read the memory of a node.
+    readers: Vec<Vec<usize>>,
     buffers: Vec<Buffer>,
-    buffer_of: HashMap<Node, BufferId>,
+    pub buffer_of: HashMap<Node, BufferId>,
     state_buffers: HashMap<StateId, BufferId>,
     inputs: Vec<Tensor>,
     states: Vec<Tensor>,
@@ -109,18 +112,25 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        Builder {
+        let mut builder = Builder {
             graph,
             fusion,
             passes,
             units,
             unit_of,
+            readers: vec![vec![]; graph.nodes.len()],
             buffers: vec![],
             buffer_of: HashMap::new(),
             state_buffers: HashMap::new(),
             inputs: vec![],
             states: vec![],
+        };
+        for unit in 0..builder.units.len() {
+            for node in builder.nodes_of(unit) {
+                inputs(graph, node).for_each(|root| builder.readers[root].push(unit));
+            }
         }
+        builder
     }
 
     fn build(
@@ -272,91 +282,7 @@ impl<'a> Builder<'a> {
         fused && identity && group.members.iter().any(|m| m.0 == root)
     }
 
-    /// The order in which units run. Whoever reads a state runs before it is overwritten; whatever can fail
-    /// runs before anything is. Where that cannot be had, writing in place is given up.
-    fn order(
-        &self,
-        targets: &[(BufferId, Node, Node)],
-        mut in_place: Vec<bool>,
-    ) -> (Vec<usize>, Vec<bool>) {
-        let count = self.units.len();
-        loop {
-            let mut before: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); count];
-            let mut writers: Vec<Vec<BufferId>> = vec![vec![]; count];
-            for (target, _) in targets.iter().zip(&in_place).filter(|(_, p)| **p) {
-                if let Some(unit) = self.unit_of[target.1] {
-                    writers[unit].push(target.0);
-                }
-            }
-            for unit in 0..count {
-                for node in self.nodes_of(unit) {
-                    for root in inputs(self.graph, node) {
-                        if let Some(producer) = self.unit_of[root].filter(|&p| p != unit) {
-                            before[unit].insert(producer);
-                        }
-                        let Some(&buffer) = self.buffer_of.get(&root) else { continue };
-                        for (writer, written) in writers.iter().enumerate() {
-                            if writer != unit && written.contains(&buffer) {
-                                before[writer].insert(unit);
-                            }
-                        }
-                    }
-                }
-            }
-            let can_fail = |u: usize| matches!(self.units[u], Unit::Node(n) if self.graph.role(n) == Role::Call);
-            let failing: Vec<usize> = (0..count).filter(|&u| can_fail(u)).collect();
-            for writer in (0..count).filter(|&u| !writers[u].is_empty()) {
-                before[writer].extend(&failing);
-            }
-            let mut order = vec![];
-            let mut waiting: BTreeSet<usize> = (0..count).collect();
-            let mut done = vec![false; count];
-            while !waiting.is_empty() {
-                let ready = |&&u: &&usize| before[u].iter().all(|&b| done[b]);
-                let next =
-                    waiting.iter().filter(ready).min_by_key(|&&u| (!writers[u].is_empty(), u));
-                let Some(&next) = next else { break };
-                waiting.remove(&next);
-                done[next] = true;
-                order.push(next);
-            }
-            let misread = self.misread_states(targets, &in_place);
-            if waiting.is_empty() && misread.is_empty() {
-                return (order, in_place);
-            }
-            for (i, target) in targets.iter().enumerate() {
-                let stuck = self.unit_of[target.1].is_some_and(|u| waiting.contains(&u));
-                if stuck || misread.contains(&i) {
-                    in_place[i] = false;
-                }
-            }
-        }
-    }
-
-    /// Updates whose own program reads the state at other places than it writes.
-    fn misread_states(&self, targets: &[(BufferId, Node, Node)], in_place: &[bool]) -> Vec<usize> {
-        let wrong = |i: usize| {
-            let (buffer, root, _) = targets[i];
-            let Some(unit) = self.unit_of[root] else { return false };
-            let level = |node: Node| {
-                let Unit::Group(g) = self.units[unit] else { return None };
-                self.fusion.groups[g].members.iter().find(|m| m.0 == node).map(|m| m.1)
-            };
-            let own_level = level(root);
-            self.nodes_of(unit).into_iter().any(|node| {
-                crate::fuse::sources(self.graph, node).iter().any(|from| {
-                    self.buffer_of.get(&from.root) == Some(&buffer)
-                        && !(from.layout.offset == 0
-                            && from.layout.is_contiguous()
-                            && level(node) == own_level
-                            && own_level == Some(Level::Full))
-                })
-            })
-        };
-        (0..targets.len()).filter(|&i| in_place[i] && wrong(i)).collect()
-    }
-
-    fn nodes_of(&self, unit: usize) -> Vec<Node> {
+    pub fn nodes_of(&self, unit: usize) -> Vec<Node> {
         match self.units[unit] {
             Unit::Node(node) => vec![node],
             Unit::Group(g) => {
@@ -419,9 +345,7 @@ impl<'a> Builder<'a> {
         in_place: &[bool],
         outputs: &[Tensor],
     ) -> bool {
-        let by_unit = (0..self.units.len()).filter(|&u| u != unit).any(|u| {
-            self.nodes_of(u).into_iter().any(|n| inputs(self.graph, n).any(|r| r == node))
-        });
+        let by_unit = self.readers[node].iter().any(|&reader| reader != unit);
         let by_output = outputs.iter().any(|t| self.graph.located[self.graph.node(t)].root == node);
         let by_copy = targets.iter().zip(in_place).any(|(t, done)| !done && t.1 == node);
         by_unit || by_output || by_copy

@@ -10,6 +10,7 @@ pub mod emit;
 pub mod fuse;
 pub mod locate;
 pub mod memory;
+mod order;
 pub mod plan;
 pub mod row;
 pub mod simplify;

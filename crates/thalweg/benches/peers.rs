@@ -1,7 +1,7 @@
 //! Training steps side by side with PyTorch, in one run: the contestants take turns, and what counts is the
 //! ratio.
 //!
-//! `cargo bench --bench peers` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
+//! `cargo bench` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
 //! the interpreter (default `python3`). The workloads: T1 is the MLP 784-512-256-10 with Adam, T2 the MLP 20-64-64-3 with
 //! SGD and momentum; `T1 2` runs on two threads.
 
@@ -154,7 +154,7 @@ fn median(times: &mut [f64]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints where the time of one step goes, kernel by kernel: `cargo bench --bench peers -- profile`.
+/// Prints where the time of one step goes, kernel by kernel: `cargo bench -- profile`.
 fn profile(contest: &Contest) -> Fallible<()> {
     let mut step = Step::new(contest)?;
     step.round(Duration::from_millis(20))?;
