@@ -64,6 +64,7 @@ impl<N: Network> Trainer<N> {
             best_epoch: fit.monitor.best_epoch,
             restored,
             steps: fit.steps,
+            unreached: fit.unreached,
             train_seconds: started.elapsed().as_secs_f64(),
         })
     }
@@ -85,6 +86,8 @@ struct Fit<'a, N: Network> {
     steps: u64,
     total_steps: u64,
     skipped_in_a_row: u64,
+    /// Parameters on which the loss does not depend.
+    unreached: Vec<String>,
     /// Batches so far: the position in the stream of randomness.
     batches_done: u64,
     /// The kind and rows of the last batch.
@@ -137,6 +140,7 @@ impl<'a, N: Network> Fit<'a, N> {
             steps: 0,
             total_steps: total_steps.min(options.max_steps.unwrap_or(u64::MAX)),
             skipped_in_a_row: 0,
+            unreached: Vec::new(),
             batches_done: 0,
             last: (Place::Last, 0),
         };
@@ -185,9 +189,11 @@ impl<'a, N: Network> Fit<'a, N> {
     ) -> Result<(&mut Compiled, &Cpu, &mut Store), TrainError> {
         let (goal, terms, sample) = (&self.goal, self.terms, self.train.data.features.shape());
         let Trainer { network, updater, cpu, store, programs, .. } = &mut *self.trainer;
+        let unreached = &mut self.unreached;
         let compiled = programs.get(Purpose::Training(place), rows, || {
             let inputs = Inputs::new(goal, sample, rows);
             let graph = step::training(network, goal, updater, terms, place, store, inputs)?;
+            unreached.clone_from(&graph.unreached);
             Compiled::new(cpu, &graph)
         })?;
         Ok((compiled, cpu, store))

@@ -137,6 +137,8 @@ pub struct History {
     pub stopped: Stopped,
     /// Steps of the optimizer, skipped ones included.
     pub steps: u64,
+    /// Parameters on which the loss does not depend: their gradient is zero. A layer that `forward` does not use?
+    pub unreached: Vec<String>,
     /// Clock time from start to end, compilation and validation included.
     #[serde(skip)]
     pub train_seconds: f64,

@@ -3,7 +3,7 @@
 //! Everything that changes from step to step is an input: the batch, the learning rate, the key of the step's
 //! randomness, the batch's share of its step. So one compiled program serves all steps with the same number of rows.
 
-use thalweg_graph::{DType, Error, Layer, StateId, Tensor, grad, ops, reachable};
+use thalweg_graph::{DType, Error, Layer, StateId, Tensor, grad_or_none, ops, reachable};
 use thalweg_nn::context::{key_input, trace};
 use thalweg_nn::losses::{l1_penalty, l2_penalty};
 use thalweg_nn::optim::{Accumulator, Updater};
@@ -31,6 +31,8 @@ pub(crate) struct Graph {
     pub(crate) inputs: Inputs,
     pub(crate) outputs: Vec<Tensor>,
     pub(crate) updates: Vec<(StateId, Tensor)>,
+    /// Parameters on which the loss does not depend.
+    pub(crate) unreached: Vec<String>,
 }
 
 /// What a training step minimises beside its loss, and how.
@@ -119,6 +121,7 @@ struct Passes {
     objective: Tensor,
     params: Vec<(String, Param)>,
     grads: Vec<Tensor>,
+    unreached: Vec<String>,
     /// What layers keep: running statistics.
     writes: Vec<(StateId, Tensor)>,
 }
@@ -149,8 +152,13 @@ fn passes<N: Network>(
         false => with(&loss, &penalty),
     };
     let tensors: Vec<Tensor> = params.iter().map(|(_, param)| param.tensor()).collect();
-    let grads = grad(&weighted, &tensors)?;
-    Ok(Passes { objective: with(&loss, &penalty), output, loss, params, grads, writes })
+    let found = grad_or_none(&weighted, None, &tensors)?;
+    let unreached = params.iter().zip(&found).filter(|(_, grad)| grad.is_none());
+    let unreached = unreached.map(|((path, _), _)| path.clone()).collect();
+    let grads = found.into_iter().zip(&tensors);
+    let grads = grads.map(|(grad, param)| grad.unwrap_or_else(|| param.zeros_like())).collect();
+    let objective = with(&loss, &penalty);
+    Ok(Passes { objective, output, loss, params, grads, unreached, writes })
 }
 
 /// λ₁Σ|w| + λ₂Σw² over the weights that are trained; biases and scales have one axis.
@@ -178,7 +186,7 @@ pub(crate) fn training<N: Network>(
     store: &mut Store,
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
-    let Passes { output, loss, objective, params, grads, writes } =
+    let Passes { output, loss, objective, params, grads, unreached, writes } =
         passes(network, goal, updater, terms, &inputs)?;
     let correct = match goal.kind {
         Kind::Classes(_) => {
@@ -211,7 +219,7 @@ pub(crate) fn training<N: Network>(
             _ => (id, new),
         }
     }));
-    Ok(Graph { inputs, outputs, updates })
+    Ok(Graph { inputs, outputs, updates, unreached })
 }
 
 /// An evaluation: the sum of the rows' losses as an `f64` scalar, and the scores.
@@ -224,13 +232,13 @@ pub(crate) fn evaluation<N: Network>(
     goal.check(&output)?;
     let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.y).ok()?;
     let outputs = vec![loss, goal.scores(&output)];
-    Ok(Graph { inputs, outputs, updates: vec![] })
+    Ok(Graph { inputs, outputs, updates: vec![], unreached: vec![] })
 }
 
 /// A prediction: the output.
 pub(crate) fn prediction<N: Network>(network: &N, inputs: Inputs) -> Result<Graph, TrainError> {
     let output = forward(network, Mode::Eval, &inputs.x, &inputs.key)?.result;
-    Ok(Graph { inputs, outputs: vec![output], updates: vec![] })
+    Ok(Graph { inputs, outputs: vec![output], updates: vec![], unreached: vec![] })
 }
 
 /// Whether each intermediate result of a training batch is finite, one `bool` scalar each, in the order of computation,
@@ -256,7 +264,7 @@ pub(crate) fn diagnosis<N: Network>(
             names.push(called(&node, place >= forward));
         }
     }
-    Ok((Graph { inputs, outputs, updates: vec![] }, names))
+    Ok((Graph { inputs, outputs, updates: vec![], unreached: vec![] }, names))
 }
 
 fn called(node: &Tensor, backward: bool) -> String {

@@ -265,3 +265,29 @@ fn boxed_networks_train() {
     let history = fit(&mut trainer, &set, &options(1, 10, 0.01)).unwrap();
     assert_eq!(history.steps, 3);
 }
+
+#[test]
+fn parameters_that_the_loss_does_not_see_are_named_and_stay() {
+    #[derive(thalweg_nn::Module)]
+    struct Net {
+        used: thalweg_nn::Linear,
+        forgotten: thalweg_nn::Linear,
+    }
+    impl thalweg_nn::Forward for Net {
+        fn forward(&self, x: &thalweg_graph::Tensor) -> thalweg_graph::Tensor {
+            self.used.forward(x)
+        }
+    }
+    let set = Set::whole(linear(64, 0.2));
+    let width = set.train().data.features.width();
+    let linear = || thalweg_nn::Linear::new(width, set.train().data.targets.width());
+    let mut trainer = regressor(Net { used: linear(), forgotten: linear() }, sgd());
+    trainer.bind(&[width], 0).unwrap();
+    let before = weights(&trainer);
+    let options = options(2, 16, 0.01);
+    let history = trainer.fit(&set.train(), None, &options, &mut ()).unwrap();
+    assert_eq!(history.unreached, ["forgotten.weight", "forgotten.bias"]);
+    for ((name, old), (_, new)) in before.iter().zip(weights(&trainer)) {
+        assert_eq!(*old == new, name.starts_with("forgotten"), "{name}");
+    }
+}
