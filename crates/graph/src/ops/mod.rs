@@ -2,6 +2,7 @@
 //! [`Tensor`](crate::Tensor) that make them.
 
 pub mod binary;
+pub mod compare;
 pub mod cumsum;
 pub mod index;
 pub mod matmul;
@@ -9,19 +10,22 @@ pub mod movement;
 pub mod pad;
 pub mod random;
 pub mod reduce;
+pub mod slice;
 pub mod sort;
 pub mod source;
 pub mod unary;
 pub mod window_at;
 
-pub use binary::{Binary, Compare, Select};
+pub use binary::Binary;
+pub use compare::{Compare, Select};
 pub use cumsum::Cumsum;
 pub use index::{CheckRange, Gather, IndexAdd, IndexSelect, ScatterAdd};
 pub use matmul::MatMul;
-pub use movement::{Broadcast, Permute, Reshape, Slice};
+pub use movement::{Broadcast, Permute, Reshape};
 pub use pad::{Concat, Pad};
 pub use random::{Random, RandomKind};
 pub use reduce::{Reduce, ReduceKind};
+pub use slice::Slice;
 pub use sort::Argsort;
 pub use source::{Cast, Constant, Detach, Full, Input, Iota, Poison, State};
 pub use unary::Unary;

@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::OpError;
 use crate::op::Op;
-use crate::ops::movement::Slice;
+use crate::ops::slice::Slice;
 use crate::ops::source::bad_axis;
 use crate::reference::{Data, RefValue};
 use crate::shape::{Shape, resolve_axis};
