@@ -211,7 +211,8 @@ impl Tensor {
     }
 }
 
-macro_rules! methods {
+/// Methods of [`Tensor`] that apply an op of two inputs, broadcasting them.
+macro_rules! broadcasting {
     ($($(#[$doc:meta])* $name:ident = $op:expr;)*) => {
         impl Tensor {
             $($(#[$doc])*
@@ -223,7 +224,9 @@ macro_rules! methods {
     };
 }
 
-methods! {
+pub(super) use broadcasting;
+
+broadcasting! {
     /// `a + b`, broadcasting. Integers wrap around.
     add = Binary::Add;
     /// `a − b`, broadcasting. Integers wrap around.

@@ -3,7 +3,7 @@
 use crate::dtype::DType;
 use crate::error::OpError;
 use crate::op::{Class, Map, Op};
-use crate::ops::binary::same_shape_and_type;
+use crate::ops::binary::{broadcasting, same_shape_and_type};
 use crate::reference::{Data, RefValue};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -136,19 +136,7 @@ impl Tensor {
     }
 }
 
-macro_rules! methods {
-    ($($(#[$doc:meta])* $name:ident = $op:expr;)*) => {
-        impl Tensor {
-            $($(#[$doc])*
-            #[track_caller]
-            pub fn $name(&self, other: &Tensor) -> Tensor {
-                self.broadcast_op($op, other)
-            })*
-        }
-    };
-}
-
-methods! {
+broadcasting! {
     /// `a = b`, broadcasting.
     equal = Compare::Eq;
     /// `a ≠ b`, broadcasting.
