@@ -331,21 +331,13 @@ impl DataError {
     /// What is wrong and where, without the hint.
     #[must_use]
     pub fn message(&self) -> String {
-        self.parts().0
+        split_hint(&self.to_string()).0
     }
 
     /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> String {
-        self.parts().1
-    }
-
-    fn parts(&self) -> (String, String) {
-        let text = self.to_string();
-        match text.rsplit_once("\nhint: ") {
-            Some((message, hint)) => (message.to_string(), hint.to_string()),
-            None => (text, String::new()),
-        }
+        split_hint(&self.to_string()).1
     }
 }
 
@@ -366,4 +358,12 @@ pub(crate) fn thousands(n: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// The message and the hint of an error that prints as `MESSAGE\nhint: HINT`, as those of this crate and of the ones
+/// built on it do; the hint is empty where there is none.
+#[must_use]
+pub fn split_hint(text: &str) -> (String, String) {
+    let (message, hint) = text.rsplit_once("\nhint: ").unwrap_or((text, ""));
+    (message.to_owned(), hint.to_owned())
 }

@@ -41,7 +41,7 @@ pub mod suggest;
 
 pub use batch::Batches;
 pub use dataset::{Dataset, Features, Raw, Targets};
-pub use error::{DataError, IdxProblem};
+pub use error::{DataError, IdxProblem, split_hint};
 pub use scaling::{Scaling, Standardise};
 pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_features};
 pub use split::{Fractions, Split};

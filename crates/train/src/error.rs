@@ -71,21 +71,13 @@ impl TrainError {
     /// What is wrong and where, without the hint.
     #[must_use]
     pub fn message(&self) -> String {
-        self.parts().0
+        thalweg_data::split_hint(&self.to_string()).0
     }
 
     /// What to do about it; empty where nothing can be said.
     #[must_use]
     pub fn hint(&self) -> String {
-        self.parts().1
-    }
-
-    fn parts(&self) -> (String, String) {
-        let text = self.to_string();
-        match text.rsplit_once("\nhint: ") {
-            Some((message, hint)) => (message.to_owned(), hint.to_owned()),
-            None => (text, String::new()),
-        }
+        thalweg_data::split_hint(&self.to_string()).1
     }
 
     pub(crate) fn option(
