@@ -5,7 +5,7 @@ use std::fmt;
 use thalweg_graph::{DType, Error, ErrorKind, OpError, StateId, States, Tensor, Value, ops};
 use thalweg_plan::{Home, Kernel, MatMul, Plan, Step};
 
-use crate::call::Caller;
+use crate::call::{Caller, Scratch};
 use crate::gemm::{Gemm, GemmSpec};
 use crate::isa::Isa;
 use crate::pool::Pool;
@@ -183,7 +183,10 @@ impl Program {
                     Compiled::Rows(rows) => rows.run(pool, bases, shared, local, self.local_stride),
                     Compiled::MatMulF32(gemm, batch) => batch.run(gemm, pool, bases, shared),
                     Compiled::MatMulF64(gemm, batch) => batch.run(gemm, pool, bases, shared),
-                    Compiled::Call(caller) => caller.run(pool, bases)?,
+                    Compiled::Call(caller) => {
+                        let scratch = Scratch { shared, local, local_stride: self.local_stride };
+                        caller.run(pool, bases, scratch)?
+                    }
                 }
             }
             done(step);
@@ -351,14 +354,15 @@ impl Compiled {
             Compiled::Rows(rows) => rows.shared_bytes(),
             Compiled::MatMulF32(gemm, _) => gemm.scratch_len(threads) * size_of::<f32>(),
             Compiled::MatMulF64(gemm, _) => gemm.scratch_len(threads) * size_of::<f64>(),
-            Compiled::Call(_) => 0,
+            Compiled::Call(caller) => caller.shared_bytes(threads),
         }
     }
 
     fn local_bytes(&self) -> usize {
         match self {
             Compiled::Rows(rows) => rows.local_bytes(),
-            _ => 0,
+            Compiled::Call(caller) => caller.local_bytes(),
+            Compiled::MatMulF32(..) | Compiled::MatMulF64(..) => 0,
         }
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! Read in this order: [`tensor`], one file of [`ops`], [`grad`](mod@grad), [`reference`](mod@reference).
 
+pub mod composite;
 pub mod dtype;
 pub mod error;
 pub mod executor;

@@ -28,12 +28,15 @@ pub struct Trace<R> {
     pub result: R,
     /// The values that states take after the step, each state once, in the order of the first writes.
     pub writes: Vec<(StateId, Tensor)>,
+    /// Scalars that layers add to what training makes small: see [`penalty`].
+    pub penalties: Vec<Tensor>,
 }
 
 struct Frame {
     mode: Mode,
     key: Tensor,
     writes: Vec<(StateId, Tensor)>,
+    penalties: Vec<Tensor>,
     calls: HashMap<String, u64>,
 }
 
@@ -67,15 +70,23 @@ pub fn trace<R>(mode: Mode, key: &Tensor, f: impl FnOnce() -> R) -> Trace<R> {
             FRAMES.with_borrow_mut(|frames| frames.truncate(self.0));
         }
     }
-    let frame = Frame { mode, key: key.clone(), writes: Vec::new(), calls: HashMap::new() };
+    let frame = Frame {
+        mode,
+        key: key.clone(),
+        writes: Vec::new(),
+        penalties: Vec::new(),
+        calls: HashMap::new(),
+    };
     let leave = FRAMES.with_borrow_mut(|frames| {
         frames.push(frame);
         Leave(frames.len() - 1)
     });
     let result = f();
-    let writes = in_frame(|frame| std::mem::take(&mut frame.writes)).unwrap_or_default();
+    let (writes, penalties) =
+        in_frame(|frame| (std::mem::take(&mut frame.writes), std::mem::take(&mut frame.penalties)))
+            .unwrap_or_default();
     drop(leave);
-    Trace { result, writes }
+    Trace { result, writes, penalties }
 }
 
 /// True while a step is being described on this thread.
@@ -113,6 +124,16 @@ pub fn write(param: &Param, value: Tensor) {
     in_frame(|frame| match frame.writes.iter_mut().find(|(id, _)| *id == param.id()) {
         Some((_, slot)) => *slot = value,
         None => frame.writes.push((param.id(), value)),
+    });
+}
+
+/// Adds the scalar `term` to what the step makes small beside its loss: the divergence of a variational autoencoder, the
+/// weight decay of one layer. Outside a training trace nothing happens.
+pub fn penalty(term: &Tensor) {
+    in_frame(|frame| {
+        if frame.mode == Mode::Train {
+            frame.penalties.push(term.clone());
+        }
     });
 }
 

@@ -109,8 +109,8 @@ fn forward<N: Network>(
     key: &Tensor,
 ) -> Result<Trace<Tensor>, Error> {
     let traced = trace(mode, key, || network.forward(x));
-    let Trace { result, writes } = traced;
-    Ok(Trace { result: result.ok()?, writes })
+    let Trace { result, writes, penalties } = traced;
+    Ok(Trace { result: result.ok()?, writes, penalties })
 }
 
 /// The forward and backward pass of a batch.
@@ -133,11 +133,17 @@ fn passes<N: Network>(
     terms: Terms,
     inputs: &Inputs,
 ) -> Result<Passes, TrainError> {
-    let Trace { result: output, writes } = forward(network, Mode::Train, &inputs.x, &inputs.key)?;
+    let Trace { result: output, writes, penalties } =
+        forward(network, Mode::Train, &inputs.x, &inputs.key)?;
     goal.check(&output)?;
     let loss = goal.loss(&output, &inputs.y).ok()?;
     let params = parameters(network);
-    let penalty = penalty(&params, updater, terms);
+    let mut terms_of_layers = Vec::with_capacity(penalties.len());
+    for term in penalties {
+        terms_of_layers.push(term.cast(loss.dtype()).ok()?);
+    }
+    let penalty =
+        penalty(&params, updater, terms).into_iter().chain(terms_of_layers).reduce(|a, b| a + b);
     let with = |loss: &Tensor, penalty: &Option<Tensor>| match penalty {
         Some(penalty) => loss + penalty,
         None => loss.clone(),

@@ -24,7 +24,7 @@ const TASK: usize = 8192;
 /// Elements below which handing tasks to other threads costs more than it saves.
 const ALONE: usize = 16 * 1024;
 /// Inputs that a fast kernel can have.
-const INPUTS: usize = 3;
+const INPUTS: usize = 12;
 
 /// A call with its kernel chosen.
 pub(crate) struct Caller {
@@ -43,6 +43,17 @@ trait Kernel: Send + Sync {
     /// `memory` holds the addresses of the inputs and of the result of the node that the kernel was made for: contiguous,
     /// aligned, and the result overlaps no input. The machine has the instruction set the kernel was made for.
     unsafe fn run(&self, pool: &Pool, memory: Memory) -> Result<(), OpError>;
+
+    /// Bytes of scratch memory that all tasks of a run on so many threads share.
+    fn shared_bytes(&self, threads: usize) -> usize {
+        let _ = threads;
+        0
+    }
+
+    /// Bytes of scratch memory that each worker needs for itself.
+    fn local_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// The addresses that a kernel works on.
@@ -50,9 +61,22 @@ trait Kernel: Send + Sync {
 struct Memory {
     inputs: [*const u8; INPUTS],
     to: *mut u8,
+    scratch: Scratch,
 }
 
-// SAFETY: inputs are only read, and tasks write different parts of the result.
+/// Memory that is free while a call runs, aligned to 64 bytes; its contents are unspecified before.
+#[derive(Clone, Copy)]
+pub(crate) struct Scratch {
+    /// What the kernel's `shared_bytes` asked for.
+    pub shared: *mut u8,
+    /// Where the first worker's own begins; each has what `local_bytes` asked for.
+    pub local: *mut u8,
+    /// Bytes from one worker's to the next.
+    pub local_stride: usize,
+}
+
+// SAFETY: inputs are only read, tasks write different parts of the result and of the shared scratch, and a worker has
+// scratch of its own.
 unsafe impl Sync for Memory {}
 
 impl Memory {
@@ -116,6 +140,16 @@ impl Caller {
         self.tensor.op().name()
     }
 
+    /// Bytes of scratch memory that all tasks of a run on so many threads share.
+    pub fn shared_bytes(&self, threads: usize) -> usize {
+        self.fast.as_ref().map_or(0, |kernel| kernel.shared_bytes(threads))
+    }
+
+    /// Bytes of scratch memory that each worker needs for itself.
+    pub fn local_bytes(&self) -> usize {
+        self.fast.as_ref().map_or(0, |kernel| kernel.local_bytes())
+    }
+
     /// True where the op runs by its reference kernel.
     pub fn is_slow(&self) -> bool {
         self.fast.is_none()
@@ -123,7 +157,13 @@ impl Caller {
 
     /// # Safety
     /// The buffers are valid for what the plan says of them.
-    pub unsafe fn run(&self, pool: &Pool, bases: &[*mut u8]) -> Result<(), Error> {
+    /// `scratch` is as large as [`Caller::shared_bytes`] and [`Caller::local_bytes`] say, for as many threads as the pool has.
+    pub unsafe fn run(
+        &self,
+        pool: &Pool,
+        bases: &[*mut u8],
+        scratch: Scratch,
+    ) -> Result<(), Error> {
         // SAFETY: the plan's buffers hold the inputs from their offsets on.
         let address = |&(buffer, offset): &(usize, usize)| unsafe { bases[buffer].add(offset) };
         // SAFETY: the caller's promise; the plan gives the result a buffer of its own.
@@ -134,7 +174,7 @@ impl Caller {
                     for (input, place) in inputs.iter_mut().zip(&self.inputs) {
                         *input = address(place).cast_const();
                     }
-                    kernel.run(pool, Memory { inputs, to: bases[self.to] })
+                    kernel.run(pool, Memory { inputs, to: bases[self.to], scratch })
                 }
                 None => {
                     let inputs = self.inputs.iter().map(address);
