@@ -10,6 +10,7 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
 mod plan;
@@ -23,10 +24,11 @@ use std::marker::PhantomData;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+pub(crate) use pack::PackB;
 use plan::Plan;
 use tile::{PackShared, Tile};
 pub use vector::Element;
-use vector::{Kernel, Vector};
+pub(crate) use vector::{Kernel, Vector};
 
 /// What is multiplied: `C[m, n] = A[m, k] · B[k, n]`, `batch` times.
 #[derive(Clone, Debug, PartialEq, Eq)]
