@@ -3,7 +3,11 @@
 //!
 //! `cargo bench` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
 //! the interpreter (default `python3`). The workloads: T1 is the MLP 784-512-256-10 with Adam, T2 the MLP 20-64-64-3 with
-//! SGD and momentum; `T1 2` runs on two threads.
+//! SGD and momentum, T6 the small causal Transformer of `peers/gpt.rs` with AdamW. `cargo bench -- T6` runs one of
+//! them.
+
+#[path = "peers/gpt.rs"]
+mod gpt;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -22,13 +26,15 @@ struct Contest {
     mode: &'static str,
 }
 
-const CONTESTS: [Contest; 6] = [
+const CONTESTS: [Contest; 8] = [
     Contest { workload: "T2", batch: 32, threads: 1, mode: "eager" },
     Contest { workload: "T2", batch: 32, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 2, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 2, mode: "fused" },
+    Contest { workload: "T6", batch: 16, threads: 1, mode: "fused" },
+    Contest { workload: "T6", batch: 16, threads: 2, mode: "fused" },
 ];
 
 const ROUNDS: usize = 7;
@@ -46,6 +52,13 @@ struct Step {
 
 impl Step {
     fn new(contest: &Contest) -> Fallible<Step> {
+        match contest.workload {
+            "T6" => Step::gpt(contest),
+            _ => Step::mlp(contest),
+        }
+    }
+
+    fn mlp(contest: &Contest) -> Fallible<Step> {
         let (sizes, optimizer, lr): (&[usize], nn::Optimizer, f64) = match contest.workload {
             "T1" => (&[784, 512, 256, 10], nn::optim::Adam::default().into(), 1e-3),
             _ => {
@@ -60,25 +73,51 @@ impl Step {
         }
         let n = contest.batch;
         network.build([n, inputs], DType::F32)?;
-        let mut store = Store::new(0);
-        store.bind(&network)?;
-
         let x = Tensor::input("x", DType::F32, [n, inputs]);
         let y = Tensor::input("y", DType::I64, [n]);
+        let pixels = graph::random::uniform_f32(1, 0, 0, n * inputs);
+        let pixels = Value::new(&pixels, [n, inputs]).ok_or("the batch has the wrong size")?;
+        let labels: Vec<i64> = (0..n as i64).map(|i| i * 7 % classes as i64).collect();
+        let feeds = [pixels, Value::from_slice(&labels)];
+        let logits = network.forward(&x);
+        Step::compile(contest, &network, logits, [x, y], feeds, (optimizer, lr))
+    }
+
+    fn gpt(contest: &Contest) -> Fallible<Step> {
+        let (network, n) = (gpt::Gpt::new(), contest.batch * gpt::LENGTH);
+        let x = Tensor::input("x", DType::I64, [contest.batch, gpt::LENGTH]);
+        let y = Tensor::input("y", DType::I64, [n]);
+        let draw = |stream| -> Vec<i64> {
+            let numbers = graph::random::uniform_f32(1, 0, stream, n);
+            numbers.iter().map(|u| (u * gpt::VOCABULARY as f32) as i64).collect()
+        };
+        let ids = Value::new(&draw(0), x.shape()).ok_or("the batch has the wrong size")?;
+        let feeds = [ids, Value::from_slice(&draw(1))];
+        let logits = network.forward(&x);
+        let optimizer = nn::optim::AdamW::default().into();
+        Step::compile(contest, &network, logits, [x, y], feeds, (optimizer, 3e-4))
+    }
+
+    /// The step of a network that makes `logits` of the first input, against the labels of the second.
+    fn compile(
+        contest: &Contest,
+        network: &dyn Module,
+        logits: Tensor,
+        [x, y]: [Tensor; 2],
+        [x_value, y_value]: [Value; 2],
+        (optimizer, lr): (Optimizer, f64),
+    ) -> Fallible<Step> {
+        let mut store = Store::new(0);
+        store.bind(network)?;
         let lr_input = Tensor::input("lr", DType::F64, graph::Shape::scalar());
-        let loss = nn::losses::cross_entropy(&network.forward(&x), &y);
-        let params = nn::parameters(&network);
+        let loss = nn::losses::cross_entropy(&logits, &y);
+        let params = nn::parameters(network);
         let wrt: Vec<Tensor> = params.iter().map(|(_, p)| p.tensor()).collect();
         let grads = graph::grad(&loss, &wrt)?;
         let step = Updater::new(optimizer).build(&mut store, &params, &grads, &loss, &lr_input)?;
         let executor = cpu::Cpu::new(contest.threads);
         let program = executor.compile(&[x, y, lr_input], &[loss], &step.writes)?;
-
-        let pixels = graph::random::uniform_f32(1, 0, 0, n * inputs);
-        let labels: Vec<i64> = (0..n as i64).map(|i| i * 7 % classes as i64).collect();
-        let x = Value::new(&pixels, [n, inputs]).ok_or("the batch has the wrong size")?;
-        let y = Value::from_slice(&labels);
-        Ok(Step { executor, program, store, x, y, lr: Value::scalar(lr) })
+        Ok(Step { executor, program, store, x: x_value, y: y_value, lr: Value::scalar(lr) })
     }
 
     fn run(&mut self) -> Fallible<f64> {
@@ -160,7 +199,8 @@ fn profile(contest: &Contest) -> Fallible<()> {
     step.round(Duration::from_millis(20))?;
     let kernels = step.program.plan().steps.len();
     let mut times = vec![vec![]; kernels];
-    for _ in 0..100 {
+    let begin = Instant::now();
+    while times[0].len() < 100 && begin.elapsed() < 8 * ROUND {
         let mut last = Instant::now();
         let mut done = |kernel: usize| {
             let now = Instant::now();
@@ -189,15 +229,21 @@ fn profile(contest: &Contest) -> Fallible<()> {
 }
 
 fn main() -> Fallible<()> {
-    if std::env::args().any(|a| a == "profile") {
-        return CONTESTS.iter().filter(|c| c.mode == "fused").try_for_each(profile);
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |c: &&Contest| {
+        let one = |a: &String| CONTESTS.iter().any(|c| c.workload == a);
+        !asked.iter().any(one) || asked.iter().any(|a| a == c.workload)
+    };
+    let contests = CONTESTS.iter().filter(wanted);
+    if asked.iter().any(|a| a == "profile") {
+        return contests.filter(|c| c.mode == "fused").try_for_each(profile);
     }
     let mut torch = Torch::start();
     if torch.is_none() {
         println!("no Python with torch (set THALWEG_PYTHON): thalweg alone");
     }
     println!("{:28} {:>12} {:>12} {:>22}", "", "thalweg ms", "PyTorch ms", "PyTorch ÷ thalweg");
-    for contest in &CONTESTS {
+    for contest in contests {
         let mut step = Step::new(contest)?;
         step.round(ROUND * 2)?;
         torch.as_mut().map(|t| t.round(contest, ROUND * 2));
