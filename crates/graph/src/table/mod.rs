@@ -8,6 +8,7 @@
 mod elementwise;
 mod index;
 mod movement;
+mod recurrent;
 mod reduce;
 mod source;
 
@@ -154,6 +155,7 @@ pub fn table() -> Vec<OpEntry> {
         reduce::entries(),
         movement::entries(),
         index::entries(),
+        recurrent::entries(),
         source::entries(),
     ]
     .into_iter()
@@ -169,7 +171,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 27] = [
+    const OTHERS: [&str; 29] = [
         "select",
         "cast",
         "iota",
@@ -194,6 +196,8 @@ pub fn op_names() -> Vec<&'static str> {
         "update_slice_at",
         "argsort",
         "cumsum",
+        "recurrent",
+        "recurrent_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
