@@ -23,10 +23,10 @@ use std::marker::PhantomData;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
-use plan::Plan;
+use plan::{Plan, Registers};
 use tile::{PackShared, Tile};
 pub use vector::Element;
-use vector::{Kernel, Vector};
+pub(crate) use vector::{Kernel, Vector};
 
 /// What is multiplied: `C[m, n] = A[m, k] · B[k, n]`, `batch` times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,11 +127,12 @@ impl<T: Element> Gemm<T> {
     /// Plans the products. The plan depends on the spec and the instruction set only.
     #[must_use]
     pub fn new(isa: Isa, spec: &GemmSpec) -> Self {
-        let lanes = match isa {
-            Isa::Portable => T::Portable::LANES,
-            Isa::Avx2 => T::Avx2::LANES,
+        let registers = match isa {
+            Isa::Portable => Registers::of::<T::Portable>(),
+            Isa::Avx2 => Registers::of::<T::Avx2>(),
+            Isa::Avx512 => Registers::of::<T::Avx512>(),
         };
-        Self { isa, plan: Plan::new(spec, lanes, size_of::<T>()), element: PhantomData }
+        Self { isa, plan: Plan::new(spec, registers), element: PhantomData }
     }
 
     /// Into how many tasks a run is divided: 1 runs on the calling thread alone.
@@ -236,12 +237,16 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K: Kernel<T::Portable> + Kernel<T::Avx2>>(&self, kernel: K) {
+    unsafe fn launch<K>(&self, kernel: K)
+    where
+        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
+    {
         // SAFETY: the caller's promise.
         unsafe {
             match self.isa {
                 Isa::Portable => T::Portable::launch(kernel),
                 Isa::Avx2 => T::Avx2::launch(kernel),
+                Isa::Avx512 => T::Avx512::launch(kernel),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Products against naive loops in `f64`, on both instruction sets; what surrounds operands and scratch is NaN, so a
+//! Products against naive loops in `f64`, on every instruction set; what surrounds operands and scratch is NaN, so a
 //! read beyond an edge shows, and so does a write.
 
 use super::{Element, Gemm, GemmSpec};
@@ -38,10 +38,6 @@ impl Number for f64 {
     fn bits(self) -> u64 {
         self.to_bits()
     }
-}
-
-fn isas() -> impl Iterator<Item = Isa> {
-    [Isa::Portable, Isa::Avx2].into_iter().filter(|isa| isa.is_available())
 }
 
 /// Small numbers with few bits, different from element to element.
@@ -180,7 +176,7 @@ fn check<T: Number>(
 }
 
 fn check_all<T: Number>(pool: &Pool, shape: [usize; 3], layouts: [Layout; 3]) {
-    for isa in isas() {
+    for isa in Isa::available() {
         for accumulate in [false, true] {
             check::<T>(pool, isa, shape, layouts, accumulate);
         }
@@ -204,6 +200,20 @@ fn every_small_size() {
                     }
                 }
                 check_all::<f64>(&pool, [m, k, n], [Rows, Columns, Rows]);
+            }
+        }
+    }
+}
+
+/// All blocks that a micro-kernel computes, whole and with a last vector that is not.
+#[test]
+fn every_block() {
+    let pool = Pool::new(1);
+    for m in 1..=14 {
+        for n in [11, 16, 25, 32, 60, 64, 120, 128] {
+            for b in [Rows, Columns] {
+                check_all::<f32>(&pool, [m, 40, n], [Rows, b, Rows]);
+                check_all::<f64>(&pool, [m, 40, n / 2], [Rows, b, Rows]);
             }
         }
     }
@@ -268,7 +278,7 @@ fn bits_do_not_depend_on_threads() {
         let [m, k, n] = shape;
         let a = Matrix::<T>::new([m, k], layouts[0], 5);
         let b = Matrix::<T>::new([k, n], layouts[1], 6);
-        for isa in isas() {
+        for isa in Isa::available() {
             let mut results = pools.iter().map(|pool| {
                 let mut c = Matrix::new([m, n], Rows, 7);
                 run(isa, pool, &a, &b, &mut c, true);
@@ -294,7 +304,9 @@ fn nan_and_infinity_stay_in_their_row_or_column() {
         [[1, 5, 3], [3, 30, 10], [13, 9, 21], [64, 256, 10], [64, 300, 50], [5, 200, 1]]
     {
         for layouts in [[Rows, Rows], [Rows, Columns], [Columns, Rows], [Columns, Columns]] {
-            for (isa, bad) in isas().flat_map(|isa| [(isa, f32::NAN), (isa, f32::INFINITY)]) {
+            for (isa, bad) in
+                Isa::available().flat_map(|isa| [(isa, f32::NAN), (isa, f32::INFINITY)])
+            {
                 let (row, column, depth) = (m / 2, n - 1, k - 1);
                 let mut a = Matrix::<f32>::new([m, k], layouts[0], 5);
                 let mut b = Matrix::<f32>::new([k, n], layouts[1], 6);
@@ -330,7 +342,7 @@ fn nan_and_infinity_stay_in_their_row_or_column() {
 #[test]
 fn infinity_times_a_number_is_infinite() {
     let pool = Pool::new(1);
-    for isa in isas() {
+    for isa in Isa::available() {
         let mut a = Matrix::<f32>::new([9, 40], Rows, 1);
         let mut b = Matrix::<f32>::new([40, 11], Rows, 1);
         a.data.fill(1.0);
@@ -349,7 +361,7 @@ fn infinity_times_a_number_is_infinite() {
 fn batches_with_any_offsets() {
     let (batches, heads) = (3, 2);
     for pool in [1, 2, 3].map(Pool::new) {
-        for (isa, transposed) in isas().flat_map(|isa| [(isa, false), (isa, true)]) {
+        for (isa, transposed) in Isa::available().flat_map(|isa| [(isa, false), (isa, true)]) {
             for [m, k, n] in [[5, 7, 3], [17, 33, 40], [100, 64, 90], [1, 30, 9], [40, 500, 200]] {
                 let a: Vec<f64> = (0..batches * m * heads * k).map(number).collect();
                 let b: Vec<f64> = (0..batches * k * n).map(|i| number(i + 1000)).collect();
