@@ -10,6 +10,7 @@ mod conv;
 mod elementwise;
 mod index;
 mod movement;
+mod recurrent;
 mod reduce;
 mod source;
 
@@ -156,6 +157,7 @@ pub fn table() -> Vec<OpEntry> {
         reduce::entries(),
         movement::entries(),
         index::entries(),
+        recurrent::entries(),
         source::entries(),
         conv::entries(),
         attention::entries(),
@@ -208,6 +210,8 @@ pub fn op_names() -> Vec<&'static str> {
         "avg_pool_grad",
         "attention",
         "attention_grad",
+        "recurrent",
+        "recurrent_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
