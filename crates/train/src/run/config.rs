@@ -179,7 +179,9 @@ impl Config {
         let small = rows <= SMALL_SET;
         let (epochs, batch_size, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
         let loss = match &data.targets {
-            thalweg_data::Targets::Classes { .. } => losses::CrossEntropy::default().into(),
+            thalweg_data::Targets::Classes { .. } | thalweg_data::Targets::Sequence { .. } => {
+                losses::CrossEntropy::default().into()
+            }
             thalweg_data::Targets::Values { .. } => losses::Mse::default().into(),
         };
         let network = NetworkConfig::preset("mlp", width);
