@@ -1,6 +1,7 @@
 //! The primitive ops, one file per family: shape rule, gradient rule, reference kernel and the methods of
 //! [`Tensor`](crate::Tensor) that make them.
 
+pub mod attention;
 pub mod binary;
 pub mod compare;
 pub mod cumsum;
@@ -16,6 +17,7 @@ pub mod source;
 pub mod unary;
 pub mod window_at;
 
+pub use attention::{Attention, AttentionGrad, AttentionSize};
 pub use binary::Binary;
 pub use compare::{Compare, Select};
 pub use cumsum::Cumsum;

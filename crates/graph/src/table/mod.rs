@@ -5,6 +5,7 @@
 //! compares with the [`Reference`](crate::Reference). Samples are made by [`Sample::value`] from a seed, so
 //! that every test sees the same numbers.
 
+mod attention;
 mod elementwise;
 mod index;
 mod movement;
@@ -155,6 +156,7 @@ pub fn table() -> Vec<OpEntry> {
         movement::entries(),
         index::entries(),
         source::entries(),
+        attention::entries(),
     ]
     .into_iter()
     .flatten()
@@ -169,7 +171,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 27] = [
+    const OTHERS: [&str; 29] = [
         "select",
         "cast",
         "iota",
@@ -194,6 +196,8 @@ pub fn op_names() -> Vec<&'static str> {
         "update_slice_at",
         "argsort",
         "cumsum",
+        "attention",
+        "attention_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
