@@ -9,6 +9,7 @@ mod attention;
 mod elementwise;
 mod index;
 mod movement;
+mod recurrent;
 mod reduce;
 mod source;
 
@@ -155,6 +156,7 @@ pub fn table() -> Vec<OpEntry> {
         reduce::entries(),
         movement::entries(),
         index::entries(),
+        recurrent::entries(),
         source::entries(),
         attention::entries(),
     ]
@@ -198,6 +200,8 @@ pub fn op_names() -> Vec<&'static str> {
         "cumsum",
         "attention",
         "attention_grad",
+        "recurrent",
+        "recurrent_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
