@@ -21,7 +21,9 @@ impl Config {
         let small = data.rows() <= SMALL_SET;
         let (epochs, batch_size, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
         let loss = match &data.targets {
-            Targets::Classes { .. } => losses::CrossEntropy::default().into(),
+            Targets::Classes { .. } | Targets::Sequence { .. } => {
+                losses::CrossEntropy::default().into()
+            }
             Targets::Values { .. } => losses::Mse::default().into(),
         };
         let network = preset

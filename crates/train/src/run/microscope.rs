@@ -245,7 +245,7 @@ impl Microscope<'_> {
         let mut x = vec![0.0f32; rows.len() * data.features.width()];
         data.features.fill(rows, scaling, &mut x)?;
         let (y, y_value) = match &data.targets {
-            Targets::Classes { .. } => {
+            Targets::Classes { .. } | Targets::Sequence { .. } => {
                 let mut labels = vec![0i64; rows.len()];
                 data.targets.fill_classes(rows, &mut labels)?;
                 (Tensor::input("y", DType::I64, [rows.len()]), Value::from_slice(&labels))

@@ -93,7 +93,9 @@ impl Session {
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
         let (task, classes): (Task, &[String]) = match &data.learn.targets {
-            Targets::Classes { names, .. } => (Task::Classification, names),
+            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => {
+                (Task::Classification, names)
+            }
             Targets::Values { .. } => (Task::Regression, &[]),
         };
         let layers = config.network.nodes(&shapes_of(&data.learn));
