@@ -1,9 +1,10 @@
 //! Products of a few dozen rows and columns, as steps of a larger kernel: no plan, no packing but of what is not whole
 //! vectors.
 
-use super::kernel::{Outer, ROWS, Target};
+use super::kernel::{Outer, Target};
 use super::pack::PackB;
 use super::plan::part;
+use super::tile::run;
 use super::vector::{Element, Kernel, Vector};
 use crate::isa::Isa;
 
@@ -17,14 +18,18 @@ pub(crate) unsafe fn launch<T: Element>(isa: Isa, kernel: impl AnyKernel<T>) {
         match isa {
             Isa::Portable => T::Portable::launch(kernel),
             Isa::Avx2 => T::Avx2::launch(kernel),
+            Isa::Avx512 => T::Avx512::launch(kernel),
         }
     }
 }
 
 /// A kernel for every instruction set.
-pub(crate) trait AnyKernel<T: Element>: Kernel<T::Portable> + Kernel<T::Avx2> {}
+pub(crate) trait AnyKernel<T: Element>:
+    Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>
+{
+}
 
-impl<T: Element, K: Kernel<T::Portable> + Kernel<T::Avx2>> AnyKernel<T> for K {}
+impl<T: Element, K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>> AnyKernel<T> for K {}
 
 /// `C[m, n] (+)= A[m, k] · B[k, n]`, with the sums of each element in the order of k; rows of B and C are contiguous.
 ///
@@ -61,7 +66,7 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
     #[inline(always)]
     unsafe fn run(self) {
         let Block { m, n, k, a, a_strides, c_stride, accumulate, .. } = self;
-        let groups = m.div_ceil(ROWS);
+        let groups = m.div_ceil(V::ROWS);
         let width = VECTORS * V::LANES;
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
@@ -90,16 +95,9 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
                     let (a, b, b_stride) = (a.offset(first * a_strides[0]), b.0, b.1);
                     let c = self.c.offset(first * c_stride).add(column);
                     let target = Target { c, strides: [c_stride, 1], accumulate };
-                    macro_rules! run {
-                        ($($rows:literal)*) => {
-                            match (rows.len(), vectors) {
-                                $(($rows, 1) => Kernel::<V>::run(Outer::<_, $rows, 1> { k, a, a_strides, b, b_stride, target, columns }),
-                                ($rows, _) => Kernel::<V>::run(Outer::<_, $rows, 2> { k, a, a_strides, b, b_stride, target, columns }),)*
-                                (rows, _) => unreachable!("no kernel of {rows} rows"),
-                            }
-                        };
-                    }
-                    run!(1 2 3 4 5 6);
+                    run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                        (1 2 3 4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
+                        { k, a, a_strides, b, b_stride, target, columns });
                 }
             }
         }
