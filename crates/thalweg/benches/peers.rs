@@ -210,9 +210,6 @@ fn profile(contest: &Contest) -> Fallible<()> {
         let feeds = [&step.x, &step.y, &step.lr];
         step.program.run_observed(step.executor.pool(), &feeds, &mut step.store, &mut done)?;
     }
-    if std::env::var("PLAN").is_ok() {
-        println!("{:?}", step.program);
-    }
     println!("{} batch {} threads {}", contest.workload, contest.batch, contest.threads);
     let mut sum = 0.0;
     for (kernel, times) in times.iter_mut().enumerate() {
