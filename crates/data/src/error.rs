@@ -4,6 +4,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::place::Place;
+
 /// A problem with a source, a data set or a request about one.
 ///
 /// `Display` gives the message, a line break, and `hint: …`; [`DataError::message`] and [`DataError::hint`] give
@@ -85,7 +87,7 @@ pub enum DataError {
         hint: String,
     },
     /// A path exists but holds nothing that is read today.
-    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are IDX image sets (a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz, or one such images file beside its labels) and the embedded sets: {embedded}", path.display())]
+    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are class folders (or a .zip of them) of images (PNG, JPEG, GIF) and of recordings (WAV), texts (.txt), tables of text, ratings, series and pairs (.csv, .tsv), tagged sentences (.conll), IDX image sets, and the embedded sets: {embedded}", path.display())]
     UnknownKind {
         /// The file or folder.
         path: PathBuf,
@@ -147,6 +149,28 @@ pub enum DataError {
         wanted: &'static str,
         /// What there is.
         found: &'static str,
+    },
+    /// A file holds something that cannot be used, or nothing that can.
+    #[error("{place}: {problem}\nhint: {hint}")]
+    Content {
+        /// Where.
+        place: Place,
+        /// What was expected, and what is there.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A table has no column of a name.
+    #[error("{place}: there is no column '{wanted}'; the columns are {columns}\nhint: {hint}")]
+    MissingColumn {
+        /// The table.
+        place: Place,
+        /// The column that was asked for.
+        wanted: String,
+        /// The columns there are.
+        columns: String,
+        /// The nearest name, where there is one.
+        hint: String,
     },
     /// An option about a source that cannot be followed.
     #[error("data option {name}: {problem}\nhint: {hint}")]

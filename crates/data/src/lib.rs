@@ -29,19 +29,25 @@
 
 pub mod batch;
 pub mod dataset;
+mod detect;
 pub mod digits;
 pub mod encoding;
 mod error;
 pub mod features;
+mod files;
 pub mod idx;
 mod idx_set;
 pub mod options;
+mod pattern;
+pub mod place;
 pub mod random;
 pub mod readers;
+mod samples;
 pub mod scaling;
 pub mod source;
 pub mod split;
 pub mod suggest;
+mod table;
 pub mod targets;
 pub mod vocabulary;
 
