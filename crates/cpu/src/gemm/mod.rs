@@ -23,6 +23,9 @@ use std::marker::PhantomData;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+pub(crate) use kernel::{Outer, Target};
+pub(crate) use pack::PackB;
+pub(crate) use plan::part;
 use plan::{Plan, Registers};
 use tile::{PackShared, Tile};
 pub use vector::Element;

@@ -8,7 +8,7 @@ use thalweg_graph::{DType, Feed, Tensor, Value, grad_or_none, reachable};
 use crate::support::{States, assert_reference};
 
 /// Ops that have no fast kernel yet.
-const SLOW: [&str; 4] = ["argsort", "cumsum", "recurrent", "recurrent_grad"];
+const SLOW: [&str; 2] = ["argsort", "cumsum"];
 
 /// The inputs of a case and the values to feed.
 fn feeds(case: &Case, seed: u64) -> (Vec<Tensor>, Vec<Feed<Value>>) {
