@@ -32,6 +32,8 @@ pub enum SourceB {
     Panel,
     /// Packed as a whole by a first parallel phase, for all tiles.
     Shared,
+    /// Packed as a whole by the caller.
+    Packed,
 }
 
 /// Which micro-kernel, on which memory.
@@ -95,6 +97,15 @@ impl Plan {
         Self { swapped, ..plan }
     }
 
+    /// A plan for a B that the caller packs.
+    pub fn packed(spec: &GemmSpec, registers: Registers) -> Self {
+        let mut plan = Self::outer(spec.clone(), registers);
+        if let Path::Outer { b, .. } = &mut plan.path {
+            *b = SourceB::Packed;
+        }
+        plan
+    }
+
     /// Tiles of one product of the batch; none if C is empty.
     pub fn tiles(&self) -> usize {
         (self.row_tiles * self.column_tiles).min(self.groups * self.panels)
@@ -108,9 +119,14 @@ impl Plan {
     /// Elements of scratch that all tiles share: the packed B.
     pub fn shared_len(&self) -> usize {
         match self.path {
-            Path::Outer { b: SourceB::Shared, .. } => self.spec.k * self.panels * self.width,
+            Path::Outer { b: SourceB::Shared, .. } => self.packed_len(),
             _ => 0,
         }
+    }
+
+    /// Elements of a packed B.
+    pub fn packed_len(&self) -> usize {
+        self.spec.k * self.panels * self.width
     }
 
     /// Tasks of the first phase, which packs the shared B; each is worth a microsecond or two.

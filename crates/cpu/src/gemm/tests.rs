@@ -396,6 +396,56 @@ fn batches_with_any_offsets() {
     }
 }
 
+/// A B that is packed once gives what one packed within the run does, and the calling thread alone the bits of a pool.
+#[test]
+fn packed_once_and_alone() {
+    let pool = Pool::new(2);
+    for [m, k, n] in [[1, 20, 40], [7, 0, 9], [32, 256, 100], [100, 900, 70], [300, 40, 33]] {
+        for (isa, layout) in Isa::available().flat_map(|isa| [(isa, Rows), (isa, Columns)]) {
+            let a = Matrix::<f32>::new([m, k], Rows, 1);
+            let b = Matrix::<f32>::new([k, n], layout, 2);
+            let mut c = Matrix::<f32>::new([m, n], Rows, 3);
+            let spec = spec(&a, &b, &c, true);
+            let old = c.data.clone();
+            let [a, b] = [a, b].map(|x| x.data[x.first..].to_vec());
+            let gemm = Gemm::<f32>::with_packed_b(isa, &spec);
+            let mut packed = vec![f32::NAN; gemm.packed_b_len()];
+            let mut scratch = vec![f32::NAN; gemm.scratch_len(2)];
+            let mut results = vec![];
+            // SAFETY: the spec describes the matrices, packed B and scratch are as long as asked for.
+            unsafe {
+                for panel in (0..gemm.panels()).rev() {
+                    gemm.pack_b(panel..panel + 1, b.as_ptr(), packed.as_mut_ptr());
+                }
+                let (a, packed, scratch) = (a.as_ptr(), packed.as_ptr(), scratch.as_mut_ptr());
+                gemm.run(&pool, a, packed, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+                gemm.run_alone(a, packed, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+            }
+            let gemm = Gemm::<f32>::new(isa, &spec);
+            let mut scratch = vec![f32::NAN; gemm.scratch_len(2)];
+            let (a, b, scratch) = (a.as_ptr(), b.as_ptr(), scratch.as_mut_ptr());
+            // SAFETY: as above.
+            unsafe {
+                gemm.run_alone(a, b, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+                gemm.run(&pool, a, b, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(c.data);
+            }
+            let what = format!("{isa:?} {m}x{k}x{n}");
+            for (i, x) in results[0].iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+                let error = (x - results[2][i]).abs();
+                assert!(error <= 1e-6 * (k + 2) as f32, "{what}, packed or not: {error}");
+            }
+            let bits: Vec<Vec<u64>> =
+                results.into_iter().map(|c| c.into_iter().map(f32::bits).collect()).collect();
+            assert_eq!(bits[0], bits[1], "{what}, packed, on a pool and alone");
+            assert_eq!(bits[2], bits[3], "{what}, on a pool and alone");
+        }
+    }
+}
+
 #[test]
 fn small_products_are_one_task_and_large_ones_many() {
     let tasks = |m, k, n| Gemm::<f32>::new(Isa::detect(), &GemmSpec::row_major(m, k, n)).tasks();

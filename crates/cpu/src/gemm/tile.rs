@@ -118,7 +118,10 @@ impl<T: Element> Tile<'_, T> {
                 let vectors = vectors(columns, V::LANES);
                 let (b, b_stride) = match source {
                     SourceB::Shared => {
-                        (self.shared.add(plan.shared_offset(&depth, panel)), plan.width as isize)
+                        (self.shared.add(plan.packed_offset(&depth, panel)), plan.width as isize)
+                    }
+                    SourceB::Packed => {
+                        (self.b.add(plan.packed_offset(&depth, panel)), plan.width as isize)
                     }
                     SourceB::Direct if columns == plan.width => {
                         let [row, unit] = spec.b_strides;
@@ -159,6 +162,29 @@ impl<T: Element> Tile<'_, T> {
     }
 }
 
+/// Packs one panel of B for all of k.
+///
+/// Valid memory: B as the plan's spec says, and `packed` for as much as the plan says.
+pub struct PackPanel<'a, T> {
+    pub plan: &'a Plan,
+    pub b: *const T,
+    pub packed: *mut T,
+    pub panel: usize,
+}
+
+impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackPanel<'_, T> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Self { plan, b, packed, panel } = self;
+        let depth = 0..plan.spec.k;
+        // SAFETY: the panel lies within B and within the packed memory.
+        unsafe {
+            let to = packed.add(plan.packed_offset(&depth, panel));
+            V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
+        }
+    }
+}
+
 /// One task of the first phase of a product that shares B: packs some of its panels.
 ///
 /// Valid memory: B as the plan's spec says, and `shared` for as much as the plan asks.
@@ -179,7 +205,7 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackShared<'_, T> {
             let panel = unit % plan.panels;
             // SAFETY: the panel lies within B and within the shared scratch.
             unsafe {
-                let to = shared.add(plan.shared_offset(&depth, panel));
+                let to = shared.add(plan.packed_offset(&depth, panel));
                 V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
             }
         }
@@ -209,9 +235,9 @@ impl Plan {
         PackB { k: depth.len(), columns, b, strides: [row, column], padded, width: self.width, to }
     }
 
-    /// Where a packed panel begins in the shared scratch.
-    fn shared_offset(&self, depth: &Range<usize>, panel: usize) -> usize {
-        (depth.start * self.panels + depth.len() * panel) * self.width
+    /// Where a stretch of k of a panel begins in a packed B.
+    fn packed_offset(&self, depth: &Range<usize>, panel: usize) -> usize {
+        (panel * self.spec.k + depth.start) * self.width
     }
 }
 
