@@ -173,7 +173,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 29] = [
+    const OTHERS: [&str; 31] = [
         "select",
         "cast",
         "iota",
