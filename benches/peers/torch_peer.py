@@ -20,6 +20,17 @@ def mlp(sizes):
     return nn.Sequential(*layers)
 
 
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.embedding = nn.Embedding(128, 128)
+        self.layers = kind(128, 256, 2, batch_first=True)
+        self.output = nn.Linear(256, 128)
+
+    def forward(self, ids):
+        return self.output(self.layers(self.embedding(ids))[0]).flatten(0, 1)
+
+
 def make(workload, batch, mode):
     torch.manual_seed(0)
     fused = {"fused": True} if mode == "fused" else {}
@@ -27,11 +38,17 @@ def make(workload, batch, mode):
         net = mlp([784, 512, 256, 10])
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
         x, classes = torch.rand(batch, 784), 10
+    elif workload.startswith("T5"):
+        net = Recurrent(nn.LSTM if workload == "T5" else nn.GRU)
+        opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
+        x, y = torch.randint(128, (2, batch, 64))
+        y = y.flatten()
     else:
         net = mlp([20, 64, 64, 3])
         opt = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, **fused)
         x, classes = torch.rand(batch, 20), 3
-    y = torch.arange(batch) * 7 % classes
+    if not workload.startswith("T5"):
+        y = torch.arange(batch) * 7 % classes
 
     def step():
         opt.zero_grad()

@@ -8,6 +8,7 @@ mod arg;
 mod cells;
 mod index;
 mod random;
+mod recurrent;
 mod reference;
 mod window;
 
@@ -113,6 +114,7 @@ fn fast(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
         .or_else(|| window::kernel(tensor))
         .or_else(|| random::kernel(tensor, isa))
         .or_else(|| arg::kernel(tensor, isa))
+        .or_else(|| recurrent::kernel(tensor, isa))
 }
 
 /// Calls `f` with ranges that together are `0..count`, each of about `each` elements' worth of `width` elements per

@@ -24,6 +24,9 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+pub(crate) use kernel::{Outer, Target};
+pub(crate) use pack::PackB;
+pub(crate) use plan::part;
 use plan::{Plan, Registers};
 use tile::{PackPanel, PackShared, Tile};
 pub use vector::Element;

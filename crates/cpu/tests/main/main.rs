@@ -3,5 +3,6 @@
 mod calls;
 mod generated;
 mod program;
+mod recurrent;
 mod support;
 mod table;

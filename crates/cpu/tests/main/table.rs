@@ -21,8 +21,6 @@ const SLOW: &[&str] = &[
     "avg_pool_grad",
     "attention",
     "attention_grad",
-    "recurrent",
-    "recurrent_grad",
 ];
 
 /// The inputs of a case and the values to feed.

@@ -6,6 +6,7 @@
 //! names the layer.
 
 mod activation;
+mod attention;
 mod batch_norm;
 mod dropout;
 mod embedding;
@@ -13,10 +14,16 @@ mod flatten;
 mod join;
 mod layer_norm;
 mod linear;
+mod padding;
+mod pool_time;
+mod positions;
+mod recurrent;
+mod transformer;
 
 pub use activation::{
     Elu, Gelu, LeakyRelu, LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
+pub use attention::MultiheadAttention;
 pub use batch_norm::BatchNorm1d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
@@ -24,6 +31,11 @@ pub use flatten::Flatten;
 pub use join::Join;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use padding::{lengths, within};
+pub use pool_time::{Pool, PoolTime};
+pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
+pub use recurrent::{Carry, Gru, Lstm, Rnn};
+pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};
 
 use std::sync::Arc;
 
