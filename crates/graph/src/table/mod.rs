@@ -5,6 +5,7 @@
 //! compares with the [`Reference`](crate::Reference). Samples are made by [`Sample::value`] from a seed, so
 //! that every test sees the same numbers.
 
+mod conv;
 mod elementwise;
 mod index;
 mod movement;
@@ -155,6 +156,7 @@ pub fn table() -> Vec<OpEntry> {
         movement::entries(),
         index::entries(),
         source::entries(),
+        conv::entries(),
     ]
     .into_iter()
     .flatten()
@@ -169,7 +171,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 27] = [
+    const OTHERS: [&str; 35] = [
         "select",
         "cast",
         "iota",
@@ -194,6 +196,14 @@ pub fn op_names() -> Vec<&'static str> {
         "update_slice_at",
         "argsort",
         "cumsum",
+        "conv",
+        "conv_input_grad",
+        "conv_weight_grad",
+        "max_pool",
+        "max_pool_grad",
+        "max_pool_pick",
+        "avg_pool",
+        "avg_pool_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
