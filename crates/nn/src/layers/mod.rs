@@ -10,6 +10,7 @@ mod batch_norm;
 mod dropout;
 mod embedding;
 mod flatten;
+mod join;
 mod layer_norm;
 mod linear;
 
@@ -20,6 +21,7 @@ pub use batch_norm::BatchNorm1d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use join::Join;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 

@@ -2,6 +2,7 @@
 
 mod activations;
 mod context;
+mod dag;
 mod derive;
 mod golden;
 mod gradients;

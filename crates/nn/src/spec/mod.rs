@@ -7,9 +7,10 @@ use serde::de::value::{Error as SerdeError, MapDeserializer};
 use serde::{Deserialize, Serialize};
 use thalweg_graph::{OpError, Shape};
 
+use crate::dag::Node;
 use crate::layers::{
-    BatchNorm1d, Dropout, Elu, Embedding, Flatten, Gelu, LayerNorm, LeakyRelu, Linear, LogSoftmax,
-    Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    BatchNorm1d, Dropout, Elu, Embedding, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear,
+    LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use crate::module::Network;
 
@@ -129,6 +130,16 @@ pub enum LayerSpec {
         #[serde(default)]
         per_channel: bool,
     },
+    /// The sum of several nodes: see [`Join`].
+    Add {},
+    /// The product of several nodes, element by element.
+    Multiply {},
+    /// Several nodes one after the other.
+    Concat {
+        /// The joined axis; the last by default.
+        #[serde(default = "last")]
+        axis: isize,
+    },
 }
 
 fn yes() -> bool {
@@ -177,6 +188,9 @@ impl LayerSpec {
             LayerSpec::Silu {} => "silu",
             LayerSpec::Softplus {} => "softplus",
             LayerSpec::Prelu { .. } => "prelu",
+            LayerSpec::Add {} => "add",
+            LayerSpec::Multiply {} => "multiply",
+            LayerSpec::Concat { .. } => "concat",
         }
     }
 
@@ -228,7 +242,24 @@ impl LayerSpec {
             LayerSpec::Softplus {} => Box::new(Softplus::new()),
             LayerSpec::Prelu { per_channel: false } => Box::new(Prelu::new(1)),
             LayerSpec::Prelu { per_channel: true } => Box::new(Prelu::new(extent(1)?)),
+            LayerSpec::Add {} | LayerSpec::Multiply {} | LayerSpec::Concat { .. } => {
+                let what = format!("{} joins several inputs", self.name());
+                return Err(OpError::argument(what).hint(
+                    "it belongs into a network of named nodes, with inputs = [\"a\", \"b\"]",
+                ));
+            }
         })
+    }
+
+    /// The layer for inputs of these shapes, where it is one that takes several.
+    #[track_caller]
+    pub(crate) fn build_join(&self, _: &[Shape]) -> Option<Result<Box<dyn Node>, OpError>> {
+        Some(Ok(Box::new(match *self {
+            LayerSpec::Add {} => Join::add(),
+            LayerSpec::Multiply {} => Join::multiply(),
+            LayerSpec::Concat { axis } => Join::concat(axis),
+            _ => return None,
+        })))
     }
 }
 
