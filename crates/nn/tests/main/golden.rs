@@ -6,6 +6,7 @@ mod layers;
 mod losses;
 mod optimizers;
 mod schedules;
+mod vision;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
