@@ -138,6 +138,26 @@ pub enum DataError {
         /// What there is.
         found: &'static str,
     },
+    /// Numbers were asked of id features, or ids of number features.
+    #[error(
+        "{wanted} were asked for, but the features are {found}\nhint: use fill_ids where Features::is_ids says so, else fill"
+    )]
+    FeatureKind {
+        /// What was asked for.
+        wanted: &'static str,
+        /// What there is.
+        found: &'static str,
+    },
+    /// An option about a source that cannot be followed.
+    #[error("data option {name}: {problem}\nhint: {hint}")]
+    Option {
+        /// The option, as in [`crate::SourceOptions`].
+        name: &'static str,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
     /// A scaling does not fit the features, or holds a number that cannot be used.
     #[error(
         "scaling: {problem}\nhint: use the scaling that was fitted for this network's data; model.json holds it"

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{Dataset, Features, Raw, Targets};
+use crate::dataset::Dataset;
 use crate::error::{DataError, IdxProblem};
+use crate::features::{Features, Raw};
 use crate::idx::{Elements, Idx};
+use crate::targets::Targets;
 
 /// The largest label that is believed; beyond it the file is taken for something else than labels.
 const MAX_LABEL: i64 = 65_535;
@@ -123,10 +125,7 @@ pub(crate) fn read_folder(
     let test = match test_images.zip(test_labels) {
         None => None,
         Some((test_images, test_labels)) => {
-            let known = match &train.targets {
-                Targets::Classes { names, .. } => Some(names.as_slice()),
-                Targets::Values { .. } => None,
-            };
+            let known = train.targets.names();
             let test = read_pair(&test_images, &test_labels, format!("{name}-test"), known)?;
             let (ours, theirs) = (train.features.describe(), test.features.describe());
             if ours != theirs {

@@ -1,13 +1,19 @@
 //! From what the user typed to data in memory: the name of an embedded set, a folder, or a file. A new kind of
 //! source is recognised here and read in a module of its own.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{Dataset, Features, Targets};
+use crate::dataset::Dataset;
+use crate::encoding::Encoding;
 use crate::error::{DataError, IdxProblem};
+use crate::features::Features;
 use crate::idx::Idx;
 use crate::idx_set::{self, FileName};
+use crate::options::{Kind, SourceOptions};
+use crate::split::Split;
+use crate::targets::Targets;
 use crate::{digits, suggest};
 
 /// A source, read.
@@ -17,8 +23,32 @@ pub struct Loaded {
     pub train: Dataset,
     /// The test part that the set brings itself; its samples have the shape and the classes of `train`.
     pub test: Option<Dataset>,
+    /// How the files became features.
+    pub encoding: Encoding,
+    /// The split of `train` that the kind of data dictates, where it does: the end of a text for validation, the end
+    /// of a series for the test. Where `test` is there, the test rows of this split are none.
+    pub parts: Option<Split>,
+    /// Further fields of each row of `train`, by name: those of the label pattern, such as `speaker` and `take`.
+    pub fields: BTreeMap<String, Vec<String>>,
+    /// What was done to the rows that one should know of, such as how many were left out and why; one line each.
+    pub notes: Vec<String>,
     /// Who is to be named where the data is shown.
     pub attribution: Option<&'static str>,
+}
+
+impl Loaded {
+    /// A set that needs nothing but its values.
+    fn plain(train: Dataset, test: Option<Dataset>) -> Loaded {
+        Loaded {
+            train,
+            test,
+            encoding: Encoding::Values,
+            parts: None,
+            fields: BTreeMap::new(),
+            notes: Vec::new(),
+            attribution: None,
+        }
+    }
 }
 
 /// A data set inside the program.
@@ -54,36 +84,57 @@ enum Found {
 /// # Errors
 /// [`DataError::UnknownSource`], [`DataError::UnknownKind`], or what is wrong with the files.
 pub fn open(spec: &str) -> Result<Loaded, DataError> {
-    read(spec, None)
+    open_with(spec, &SourceOptions::default())
 }
 
-/// Reads a labelled source for a network that already knows its classes, as [`open`] does. Labels must be numbers of
-/// these classes, but not all classes need occur, not even in a training part.
+/// Reads a labelled source as [`open`] does, with what is known about it.
 ///
 /// # Errors
-/// As [`open`]; [`DataError::Inconsistent`] where an embedded set has other classes.
-pub fn open_as(spec: &str, classes: &[String]) -> Result<Loaded, DataError> {
-    read(spec, Some(classes))
+/// As [`open`]; [`DataError::Option`] for an option that means nothing for this kind of data.
+pub fn open_with(spec: &str, options: &SourceOptions) -> Result<Loaded, DataError> {
+    read(spec, options, None)
 }
 
-fn read(spec: &str, known: Option<&[String]>) -> Result<Loaded, DataError> {
+/// Reads a labelled source for a network that already knows its `encoding` and its `classes` (none for regression).
+/// Labels must be of these classes, but not all classes need occur, not even in a training part. Of `options` those
+/// are used that say where things are (columns, header, label pattern, test rows), not those that the encoding has
+/// decided.
+///
+/// # Errors
+/// As [`open_with`]; [`DataError::Inconsistent`] where an embedded set has other classes.
+pub fn open_as(
+    spec: &str,
+    encoding: &Encoding,
+    classes: &[String],
+    options: &SourceOptions,
+) -> Result<Loaded, DataError> {
+    read(spec, options, Some((encoding, classes)))
+}
+
+fn read(
+    spec: &str,
+    options: &SourceOptions,
+    known: Option<(&Encoding, &[String])>,
+) -> Result<Loaded, DataError> {
+    let classes = known.map(|(_, classes)| classes);
+    options.check(Kind::Idx)?;
     let (train, test) = match find(spec)? {
         Found::Embedded(set) => {
             let train = (set.load)()?;
-            check_classes(&train, known)?;
-            return Ok(Loaded { train, test: None, attribution: Some(set.attribution) });
+            check_classes(&train, classes)?;
+            return Ok(Loaded { attribution: Some(set.attribution), ..Loaded::plain(train, None) });
         }
         Found::Folder(folder) => {
             check_folder(&folder)?;
-            idx_set::read_folder(&folder, &name_of(&folder), known)?
+            idx_set::read_folder(&folder, &name_of(&folder), classes)?
         }
         Found::File(file) => {
             let named = FileName::parse(&file).ok_or_else(|| unknown_file(&file))?;
             let name = name_of(file.parent().unwrap_or(Path::new("")));
-            (idx_set::read_pair_of(&file, &named, &name, known)?, None)
+            (idx_set::read_pair_of(&file, &named, &name, classes)?, None)
         }
     };
-    Ok(Loaded { train, test, attribution: None })
+    Ok(Loaded::plain(train, test))
 }
 
 fn check_classes(data: &Dataset, known: Option<&[String]>) -> Result<(), DataError> {
@@ -102,7 +153,12 @@ fn check_classes(data: &Dataset, known: Option<&[String]>) -> Result<(), DataErr
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_features(spec: &str) -> Result<Features, DataError> {
+pub fn open_features(
+    spec: &str,
+    encoding: &Encoding,
+    options: &SourceOptions,
+) -> Result<Features, DataError> {
+    options.check(encoding.kind())?;
     let path = match find(spec)? {
         Found::Embedded(set) => return Ok((set.load)()?.features),
         Found::Folder(folder) => idx_set::images_of(&folder)?,

@@ -8,7 +8,7 @@ use thalweg_graph::{DType, Feed, Tensor, Value, grad_or_none, reachable};
 use crate::support::{States, assert_reference};
 
 /// Ops that have no fast kernel yet.
-const SLOW: [&str; 10] = [
+const SLOW: &[&str] = &[
     "argsort",
     "cumsum",
     "conv",
@@ -19,6 +19,10 @@ const SLOW: [&str; 10] = [
     "max_pool_pick",
     "avg_pool",
     "avg_pool_grad",
+    "attention",
+    "attention_grad",
+    "recurrent",
+    "recurrent_grad",
 ];
 
 /// The inputs of a case and the values to feed.

@@ -1,6 +1,7 @@
 //! The primitive ops, one file per family: shape rule, gradient rule, reference kernel and the methods of
 //! [`Tensor`](crate::Tensor) that make them.
 
+pub mod attention;
 pub mod binary;
 pub mod compare;
 pub mod conv;
@@ -11,6 +12,7 @@ pub mod movement;
 pub mod pad;
 pub mod pool;
 pub mod random;
+pub mod recurrent;
 pub mod reduce;
 pub mod resize;
 pub mod slice;
@@ -20,6 +22,7 @@ pub mod unary;
 pub mod window;
 pub mod window_at;
 
+pub use attention::{Attention, AttentionGrad, AttentionSize};
 pub use binary::Binary;
 pub use compare::{Compare, Select};
 pub use conv::{Conv, ConvInputGrad, ConvSpec, ConvWeightGrad};
@@ -30,6 +33,8 @@ pub use movement::{Broadcast, Permute, Reshape};
 pub use pad::{Concat, Pad};
 pub use pool::{AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, MaxPoolPick, PoolSpec};
 pub use random::{Random, RandomKind};
+pub use recurrent::{Cell, Recurrence, RecurrentOutput, RecurrentState, RecurrentWeights};
+pub use recurrent::{Recurrent, RecurrentGrad};
 pub use reduce::{Reduce, ReduceKind};
 pub use slice::Slice;
 pub use sort::Argsort;
