@@ -11,6 +11,7 @@ mod batch_norm;
 mod dropout;
 mod embedding;
 mod flatten;
+mod forecaster;
 mod join;
 mod layer_norm;
 mod linear;
@@ -18,7 +19,9 @@ mod padding;
 mod pool_time;
 mod positions;
 mod recurrent;
+mod seq2seq;
 mod transformer;
+mod two_tower;
 
 pub use activation::{
     Elu, Gelu, LeakyRelu, LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
@@ -28,6 +31,7 @@ pub use batch_norm::BatchNorm1d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use forecaster::Forecaster;
 pub use join::Join;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
@@ -35,7 +39,9 @@ pub use padding::{lengths, within};
 pub use pool_time::{Pool, PoolTime};
 pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
 pub use recurrent::{Carry, Gru, Lstm, Rnn};
+pub use seq2seq::{Seq2Seq, Seq2SeqSize};
 pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};
+pub use two_tower::TwoTower;
 
 use std::sync::Arc;
 
