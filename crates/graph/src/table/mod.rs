@@ -6,6 +6,7 @@
 //! that every test sees the same numbers.
 
 mod attention;
+mod conv;
 mod elementwise;
 mod index;
 mod movement;
@@ -159,6 +160,7 @@ pub fn table() -> Vec<OpEntry> {
         recurrent::entries(),
         source::entries(),
         attention::entries(),
+        conv::entries(),
     ]
     .into_iter()
     .flatten()
@@ -173,7 +175,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 31] = [
+    const OTHERS: [&str; 39] = [
         "select",
         "cast",
         "iota",
@@ -202,6 +204,14 @@ pub fn op_names() -> Vec<&'static str> {
         "attention_grad",
         "recurrent",
         "recurrent_grad",
+        "conv",
+        "conv_input_grad",
+        "conv_weight_grad",
+        "max_pool",
+        "max_pool_grad",
+        "max_pool_pick",
+        "avg_pool",
+        "avg_pool_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",

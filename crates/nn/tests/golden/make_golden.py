@@ -419,8 +419,9 @@ def layers():
     write("layers", cases)
 
 
-activations()
-losses()
-optimizers()
-schedules()
-layers()
+if __name__ == "__main__":
+    activations()
+    losses()
+    optimizers()
+    schedules()
+    layers()

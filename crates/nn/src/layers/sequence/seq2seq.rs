@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thalweg_graph::ops::Attention;
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
+use super::padding::{lengths, within};
 use crate::context;
-use crate::layers::padding::{lengths, within};
 use crate::layers::{Carry, Dropout, Embedding, Gru, Linear, forward_in, needs_one, origin};
 use crate::{Forward, Module};
 
