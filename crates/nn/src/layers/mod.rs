@@ -6,7 +6,6 @@
 //! names the layer.
 
 mod activation;
-mod attention;
 mod batch_norm;
 mod conv;
 mod conv_transpose;
@@ -18,21 +17,16 @@ mod join;
 mod layer_norm;
 mod linear;
 mod noise;
-mod padding;
 mod penalised;
 mod pool;
-mod pool_time;
-mod positions;
-mod recurrent;
 mod reshape;
+mod sequence;
 mod spatial;
-mod transformer;
 mod upsample;
 
 pub use activation::{
     Elu, Gelu, LeakyRelu, LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
-pub use attention::MultiheadAttention;
 pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
 pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
 pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
@@ -44,19 +38,15 @@ pub use join::Join;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use noise::{GaussianNoise, Reparameterize};
-pub use padding::{lengths, within};
 pub use penalised::Penalised;
 pub use pool::{
     AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool,
     AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AvgPool, AvgPool1d, AvgPool2d,
     AvgPool3d, GlobalAvgPool, GlobalMaxPool, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d,
 };
-pub use pool_time::{Pool, PoolTime};
-pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
-pub use recurrent::{Carry, Gru, Lstm, Rnn};
 pub use reshape::{Reshape, Unsqueeze};
+pub use sequence::*;
 pub use spatial::{Padding, PerAxis};
-pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};
 pub use upsample::Upsample;
 
 use std::sync::Arc;
