@@ -109,11 +109,11 @@ impl Found {
     pub(crate) fn table(&self, header: Option<bool>) -> Result<Table, DataError> {
         match self.form {
             Form::File => Table::read(&self.path, header),
-            _ => Err(DataError::Content {
-                place: Place::file(&self.path),
-                problem: "a table is needed, which is one file".into(),
-                hint: "name the file itself, such as table.csv".into(),
-            }),
+            _ => Err(DataError::content(
+                Place::file(&self.path),
+                "a table is needed, which is one file",
+                "name the file itself, such as table.csv",
+            )),
         }
     }
 
@@ -128,14 +128,11 @@ impl Found {
         let flat = kind == Kind::Language && self.form == Form::Folder;
         files.keep(|name| has(name, endings(kind)) && !(flat && name.contains('/')));
         match files.len() {
-            0 => Err(DataError::Content {
-                place: Place::file(&self.path),
-                problem: format!(
-                    "none of the {all} files in it is a .{} file",
-                    endings(kind).join(" or .")
-                ),
-                hint: format!("data of kind '{kind}' is read from such files"),
-            }),
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                format!("none of the {all} files in it is a .{} file", endings(kind).join(" or .")),
+                format!("data of kind '{kind}' is read from such files"),
+            )),
             _ => Ok(files),
         }
     }
@@ -209,17 +206,13 @@ fn table_kind(table: &Table, options: &SourceOptions) -> Result<Kind, DataError>
     let texts: Vec<bool> = texts.map(|column| !table.is_numeric(column)).collect();
     match !texts.is_empty() && texts.iter().all(|&text| text) {
         true => Ok(Kind::Text),
-        false => Err(DataError::Content {
-            place: table.file().clone(),
-            problem: format!(
-                "what this table is for is not clear; its columns are {}",
-                columns.join(", ")
-            ),
-            hint: "set kind to text (a column of text and a target), ratings (users, items, \
-                   ratings), series (numbers in order of time) or pairs (two texts); tables of \
-                   numbers and categories are not read today"
-                .into(),
-        }),
+        false => Err(DataError::content(
+            table.file().clone(),
+            format!("what this table is for is not clear; its columns are {}", columns.join(", ")),
+            "set kind to text (a column of text and a target), ratings (users, items, \
+            ratings), series (numbers in order of time) or pairs (two texts); tables of \
+            numbers and categories are not read today",
+        )),
     }
 }
 

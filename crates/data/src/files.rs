@@ -37,19 +37,23 @@ impl Files {
     pub(crate) fn zip(path: &Path) -> Result<Files, DataError> {
         let file =
             File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| DataError::Content {
-            place: Place::file(path),
-            problem: format!("the zip cannot be opened: {error}"),
-            hint: "the file is cut short, damaged or no zip; fetch it again".into(),
+        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+            DataError::content(
+                Place::file(path),
+                format!("the zip cannot be opened: {error}"),
+                "the file is cut short, damaged or no zip; fetch it again",
+            )
         })?;
         let hidden = |part: &str| part.starts_with('.') || part == "__MACOSX";
         let shown = |name: &str| !name.ends_with('/') && !name.split('/').any(hidden);
         let mut names = Vec::new();
         for (at, name) in zip.file_names().enumerate() {
-            let name = name.map_err(|error| DataError::Content {
-                place: Place::file(path),
-                problem: format!("the name of entry {at} cannot be read: {error}"),
-                hint: "the zip is damaged; pack it again".into(),
+            let name = name.map_err(|error| {
+                DataError::content(
+                    Place::file(path),
+                    format!("the name of entry {at} cannot be read: {error}"),
+                    "the zip is damaged; pack it again",
+                )
             })?;
             if shown(&name) {
                 names.push((name.into_owned(), at));
@@ -97,7 +101,7 @@ impl Files {
 
     /// The folder or zip that they are in.
     pub(crate) fn root(&self) -> &Path {
-        &self.root
+        if self.root.as_os_str().is_empty() { Path::new(".") } else { &self.root }
     }
 
     pub(crate) fn name(&self, i: usize) -> &str {
@@ -130,12 +134,13 @@ impl Files {
         let Some(zip) = &mut self.zip else {
             return read_file(&place.path);
         };
-        let damaged = |problem: String| DataError::Content {
-            place: place.clone(),
-            problem: format!("the entry cannot be read: {problem}"),
-            hint: "the zip is damaged, encrypted or packed with another method than deflate; \
-                   pack it again"
-                .into(),
+        let damaged = |problem: String| {
+            DataError::content(
+                place.clone(),
+                format!("the entry cannot be read: {problem}"),
+                "the zip is damaged, encrypted or packed with another method than deflate; \
+                pack it again",
+            )
         };
         let entry = zip.by_index(at).map_err(|error| damaged(error.to_string()))?;
         limited(entry, &place, |error| damaged(error.to_string()))
@@ -168,11 +173,11 @@ fn walk(
     for entry in std::fs::read_dir(listed).map_err(failed(listed))? {
         let path = entry.map_err(failed(listed))?.path();
         let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
-            return Err(DataError::Content {
-                place: Place::file(&path),
-                problem: "the name is no Unicode text".into(),
-                hint: "rename the file".into(),
-            });
+            return Err(DataError::content(
+                Place::file(&path),
+                "the name is no Unicode text",
+                "rename the file",
+            ));
         };
         if name.starts_with('.') {
             continue;
@@ -198,10 +203,12 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>, DataError> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
-    limited(MultiGzDecoder::new(bytes.as_slice()), &place, |error| DataError::Content {
-        place: place.clone(),
-        problem: format!("the gzip stream breaks: {error}"),
-        hint: "the file is damaged or cut short; fetch it again".into(),
+    limited(MultiGzDecoder::new(bytes.as_slice()), &place, |error| {
+        DataError::content(
+            place.clone(),
+            format!("the gzip stream breaks: {error}"),
+            "the file is damaged or cut short; fetch it again",
+        )
     })
 }
 
@@ -214,21 +221,19 @@ fn limited(
     let mut bytes = Vec::new();
     reader.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(DataError::Content {
-            place: place.clone(),
-            problem: format!("the file has more than {} bytes", thousands(MAX_FILE)),
-            hint: "it is read at once and must fit in memory; use a part of it".into(),
-        });
+        return Err(DataError::content(
+            place.clone(),
+            format!("the file has more than {} bytes", thousands(MAX_FILE)),
+            "it is read at once and must fit in memory; use a part of it",
+        ));
     }
     Ok(bytes)
 }
 
 /// Bytes as the text they must be: UTF-8, with or without a byte order mark, which is left out.
 pub(crate) fn text(bytes: Vec<u8>, place: &Place) -> Result<String, DataError> {
-    let fail = |problem: String, place: Place| DataError::Content {
-        place,
-        problem,
-        hint: "save the file as UTF-8 text".into(),
+    let fail = |problem: String, place: Place| {
+        DataError::content(place, problem, "save the file as UTF-8 text")
     };
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         return Err(fail("the text is UTF-16; UTF-8 is read".into(), place.clone()));

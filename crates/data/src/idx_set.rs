@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::detect::{Form, Found};
 use crate::encoding::Encoding;
-use crate::error::{DataError, IdxProblem};
+use crate::error::DataError;
 use crate::features::{Features, Raw};
 use crate::idx::{Elements, Idx};
+use crate::idx_problem::IdxProblem;
 use crate::place::Place;
 use crate::source::Loaded;
 use crate::targets::Targets;
@@ -115,12 +116,11 @@ pub(crate) fn read_features(found: &Found) -> Result<Features, DataError> {
 }
 
 fn unnamed(path: &Path) -> DataError {
-    DataError::Content {
-        place: Place::file(path),
-        problem: "its name does not say which part of an IDX set it is".into(),
-        hint: "call the files train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz"
-            .into(),
-    }
+    DataError::content(
+        Place::file(path),
+        "its name does not say which part of an IDX set it is",
+        "call the files train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz",
+    )
 }
 
 /// The images to predict on in a folder: those of the test part where it has one.

@@ -20,12 +20,13 @@ enum Part {
 impl Pattern {
     /// A pattern with fields, for the option `name`.
     pub(crate) fn parse(name: &'static str, text: &str) -> Result<Pattern, DataError> {
-        let fail = |problem: String| DataError::Option {
-            name,
-            problem: format!("'{text}': {problem}"),
-            hint: "write a name in braces for each part, with text between them, such as \
-                   {label}_{speaker}_{take}.wav; * stands for anything"
-                .into(),
+        let fail = |problem: String| {
+            DataError::option(
+                name,
+                format!("'{text}': {problem}"),
+                "write a name in braces for each part, with text between them, such as \
+                {label}_{speaker}_{take}.wav; * stands for anything",
+            )
         };
         let mut parts = Vec::new();
         let mut rest = text;

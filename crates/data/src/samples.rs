@@ -238,11 +238,11 @@ pub(crate) fn class_names<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<Stri
 /// Refuses a set with nothing to tell apart.
 pub(crate) fn check_classes(names: &[String], place: &Place, rows: usize) -> Result<(), DataError> {
     match names {
-        [] | [_] => Err(DataError::Content {
-            place: place.clone(),
-            problem: format!("all {rows} samples are of one class, '{}'", names.join("")),
-            hint: "there is nothing to tell apart; two classes are the least".into(),
-        }),
+        [] | [_] => Err(DataError::content(
+            place.clone(),
+            format!("all {rows} samples are of one class, '{}'", names.join("")),
+            "there is nothing to tell apart; two classes are the least",
+        )),
         _ => Ok(()),
     }
 }
@@ -260,11 +260,11 @@ pub(crate) fn class_ids(
             let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
             let first = names.iter().take(20).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = if names.len() > 20 { ", …" } else { "" };
-            DataError::Content {
-                place: place(i),
-                problem: format!("class '{label}' is none of those learned from"),
-                hint: format!("{near}the {} classes are {first}{more}", names.len()),
-            }
+            DataError::content(
+                place(i),
+                format!("class '{label}' is none of those learned from"),
+                format!("{near}the {} classes are {first}{more}", names.len()),
+            )
         })
     };
     labels.iter().enumerate().map(id).collect()
@@ -276,11 +276,11 @@ fn label_pattern(text: &str) -> Result<(Pattern, usize), DataError> {
     let has_label = pattern.fields().any(|field| field == LABEL);
     match has_label {
         true => Ok((pattern, text.matches('/').count())),
-        false => Err(DataError::Option {
-            name: "label_pattern",
-            problem: format!("'{text}' has no {{{LABEL}}}"),
-            hint: "write {label} where the class stands".into(),
-        }),
+        false => Err(DataError::option(
+            "label_pattern",
+            format!("'{text}' has no {{{LABEL}}}"),
+            "write {label} where the class stands",
+        )),
     }
 }
 
@@ -293,37 +293,37 @@ fn field_of<'a>(
     if field == LABEL {
         return Ok(None);
     }
-    fields.get(field).map(Some).ok_or_else(|| DataError::Option {
-        name: "test",
-        problem: format!("'{rows}': the samples have no field '{field}'"),
-        hint: match fields.is_empty() {
-            true => {
-                "fields come from the label pattern, such as {label}_{speaker}_{take}.wav".into()
-            }
-            false => {
-                let names: Vec<&str> = fields.keys().map(String::as_str).collect();
-                format!("the fields are {}", names.join(", "))
-            }
-        },
+    fields.get(field).map(Some).ok_or_else(|| {
+        DataError::option(
+            "test",
+            format!("'{rows}': the samples have no field '{field}'"),
+            match fields.is_empty() {
+                true => "fields come from the label pattern, such as {label}_{speaker}_{take}.wav"
+                    .into(),
+                false => {
+                    let names: Vec<&str> = fields.keys().map(String::as_str).collect();
+                    format!("the fields are {}", names.join(", "))
+                }
+            },
+        )
     })
 }
 
 fn no_class(place: Place) -> DataError {
-    DataError::Content {
+    DataError::content(
         place,
-        problem: "the file is in no class folder, so its class is not known".into(),
-        hint: "put the files of each class into a folder of its name, or say where the class is \
-               in the file names with a label pattern, such as {label}_*.wav"
-            .into(),
-    }
+        "the file is in no class folder, so its class is not known",
+        "put the files of each class into a folder of its name, or say where the class is \
+        in the file names with a label pattern, such as {label}_*.wav",
+    )
 }
 
 fn no_match(place: Place) -> DataError {
-    DataError::Content {
+    DataError::content(
         place,
-        problem: "the name does not match the label pattern".into(),
-        hint: "change the label pattern, or move the file elsewhere".into(),
-    }
+        "the name does not match the label pattern",
+        "change the label pattern, or move the file elsewhere",
+    )
 }
 
 /// The folders that a file is in, the outermost first.

@@ -136,12 +136,11 @@ impl TestRows {
             (true, _) => "every row",
             (false, true) => "no row",
         };
-        Err(DataError::Option {
-            name: "test",
-            problem: format!("'{test}' is {missing}"),
-            hint: "some rows must be for the test and some to learn from; check the field's values"
-                .into(),
-        })
+        Err(DataError::option(
+            "test",
+            format!("'{test}' is {missing}"),
+            "some rows must be for the test and some to learn from; check the field's values",
+        ))
     }
 
     fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
@@ -175,11 +174,11 @@ impl FromStr for TestRows {
                 field: field.trim().into(),
                 values: values.split(',').map(|value| value.trim().into()).collect(),
             }),
-            _ => Err(DataError::Option {
-                name: "test",
-                problem: format!("'{text}' names no rows"),
-                hint: "write crc32, or FIELD=VALUE such as speaker=theo or take=0,1,2".into(),
-            }),
+            _ => Err(DataError::option(
+                "test",
+                format!("'{text}' names no rows"),
+                "write crc32, or FIELD=VALUE such as speaker=theo or take=0,1,2",
+            )),
         }
     }
 }

@@ -69,11 +69,11 @@ impl Table {
         }
 
         let Some(first) = rows.first() else {
-            return Err(DataError::Content {
+            return Err(DataError::content(
                 place,
-                problem: "the file is empty".into(),
-                hint: "a table has a row for each sample; check how the file was written".into(),
-            });
+                "the file is empty",
+                "a table has a row for each sample; check how the file was written",
+            ));
         };
         let looks_so = || !first.cells.iter().any(|cell| cell.trim().is_empty() || is_number(cell));
         let has_header = header.unwrap_or_else(looks_so);
@@ -90,20 +90,19 @@ impl Table {
         let twice =
             self.columns.iter().enumerate().find(|(i, name)| self.columns[..*i].contains(name));
         if let Some((_, name)) = twice {
-            return Err(DataError::Content {
-                place: self.place.clone().line(1),
-                problem: format!("two columns are called '{name}'"),
-                hint: "give each column a name of its own, or set header = false where the first \
-                       line is a row"
-                    .into(),
-            });
+            return Err(DataError::content(
+                self.place.clone().line(1),
+                format!("two columns are called '{name}'"),
+                "give each column a name of its own, or set header = false where the first \
+                line is a row",
+            ));
         }
         if self.rows.is_empty() {
-            return Err(DataError::Content {
-                place: self.place.clone(),
-                problem: "there is a line with the names of the columns and no row".into(),
-                hint: "bring rows, or set header = false where the first line is one".into(),
-            });
+            return Err(DataError::content(
+                self.place.clone(),
+                "there is a line with the names of the columns and no row",
+                "bring rows, or set header = false where the first line is one",
+            ));
         }
         Ok(())
     }
@@ -131,11 +130,11 @@ impl Table {
                 (Some(near), true) => format!("did you mean '{near}'?"),
                 (_, true) => "name one of them".into(),
                 (_, false) => "the file does not name its columns: give a number from 1, or set \
-                               header = true where its first line names them"
+                header = true where its first line names them"
                     .into(),
             };
             DataError::MissingColumn {
-                place: self.place.clone(),
+                place: self.place.clone().into(),
                 wanted: wanted.into(),
                 columns: self.columns.join(", "),
                 hint,
@@ -153,14 +152,14 @@ impl Table {
         match wanted {
             Some(wanted) => self.column(wanted),
             None if default < self.columns.len() => Ok(default),
-            None => Err(DataError::Content {
-                place: self.place.clone(),
-                problem: format!(
+            None => Err(DataError::content(
+                self.place.clone(),
+                format!(
                     "there is no column of {what}: the table has only '{}'",
                     self.columns.join(", ")
                 ),
-                hint: "is the delimiter one of comma, tab, semicolon and bar?".into(),
-            }),
+                "is the delimiter one of comma, tab, semicolon and bar?",
+            )),
         }
     }
 
@@ -174,11 +173,11 @@ impl Table {
         let cell = self.cell(row, column);
         number(cell).ok_or_else(|| {
             let found = if cell.is_empty() { "nothing".into() } else { format!("'{cell}'") };
-            DataError::Content {
-                place: self.place(row, column),
-                problem: format!("a number is needed, there is {found}"),
-                hint: "correct the cell, or leave the row out".into(),
-            }
+            DataError::content(
+                self.place(row, column),
+                format!("a number is needed, there is {found}"),
+                "correct the cell, or leave the row out",
+            )
         })
     }
 
@@ -243,15 +242,15 @@ fn delimiter(text: &str) -> u8 {
 fn unreadable(error: &csv::Error, place: &Place) -> DataError {
     let line = error.position().map_or(0, csv::Position::line);
     match error.kind() {
-        ErrorKind::UnequalLengths { expected_len, len, .. } => DataError::Content {
-            place: place.clone().line(line),
-            problem: format!("the row has {len} cells, the first one has {expected_len}"),
-            hint: "each row has a cell for each column; quote cells that hold the delimiter".into(),
-        },
-        _ => DataError::Content {
-            place: place.clone().line(line),
-            problem: error.to_string(),
-            hint: "correct the line, or leave it out".into(),
-        },
+        ErrorKind::UnequalLengths { expected_len, len, .. } => DataError::content(
+            place.clone().line(line),
+            format!("the row has {len} cells, the first one has {expected_len}"),
+            "each row has a cell for each column; quote cells that hold the delimiter",
+        ),
+        _ => DataError::content(
+            place.clone().line(line),
+            error.to_string(),
+            "correct the line, or leave it out",
+        ),
     }
 }

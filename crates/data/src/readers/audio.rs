@@ -111,15 +111,15 @@ impl Audio {
         // A band narrower than the step from one frequency to the next may hold none of them.
         match audio.filters().iter().position(|(_, weights)| weights.is_empty()) {
             None => Ok(audio),
-            Some(band) => Err(DataError::Option {
-                name: "mels",
-                problem: format!(
+            Some(band) => Err(DataError::option(
+                "mels",
+                format!(
                     "of {} bands up to {} Hz, band {band} is too narrow to hear anything",
                     audio.mels,
                     rate / 2
                 ),
-                hint: "take fewer bands, such as 40, or a higher rate".into(),
-            }),
+                "take fewer bands, such as 40, or a higher rate",
+            )),
         }
     }
 

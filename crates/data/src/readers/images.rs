@@ -112,11 +112,11 @@ impl Images {
             }
             Some(channels @ (1 | 3)) => channels,
             Some(other) => {
-                return Err(DataError::Option {
-                    name: "channels",
-                    problem: format!("{other} is no number of channels of an image"),
-                    hint: "1 makes images grey, 3 gives them red, green and blue".into(),
-                });
+                return Err(DataError::option(
+                    "channels",
+                    format!("{other} is no number of channels of an image"),
+                    "1 makes images grey, 3 gives them red, green and blue",
+                ));
             }
         };
         let sequences = counts.keys().any(|&frames| frames > 1);
@@ -211,12 +211,13 @@ fn shrunk([height, width]: [usize; 2]) -> [usize; 2] {
 }
 
 fn unreadable(place: &Place) -> impl Fn(ImageError) -> DataError {
-    move |error| DataError::Content {
-        place: place.clone(),
-        problem: format!("the image cannot be read: {error}").replace('\n', " "),
-        hint: "the file is damaged, cut short or no PNG, JPEG or GIF; save it again, or leave it \
-               out"
-        .into(),
+    move |error| {
+        DataError::content(
+            place.clone(),
+            format!("the image cannot be read: {error}"),
+            "the file is damaged, cut short or no PNG, JPEG or GIF; save it again, or leave it \
+            out",
+        )
     }
 }
 
@@ -276,10 +277,10 @@ fn decode(bytes: &[u8], wanted: usize, place: &Place) -> Result<Vec<RgbaImage>, 
     let images = images.map_err(unreadable(place))?;
     match images.is_empty() {
         false => Ok(images),
-        true => Err(DataError::Content {
-            place: place.clone(),
-            problem: "there is no image in it".into(),
-            hint: "save it again, or leave it out".into(),
-        }),
+        true => Err(DataError::content(
+            place.clone(),
+            "there is no image in it",
+            "save it again, or leave it out",
+        )),
     }
 }

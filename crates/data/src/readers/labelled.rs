@@ -42,11 +42,11 @@ pub(crate) fn read(
     let sentences = sentences(&mut files)?;
     let words = || sentences.iter().flatten();
     if let Some(word) = words().find(|word| word.tag.is_empty()) {
-        return Err(DataError::Content {
-            place: files.place(0).line(word.line),
-            problem: format!("there is one cell, '{}'; a word and its tag are needed", word.word),
-            hint: "write WORD TAB TAG on each line, and an empty line after each sentence".into(),
-        });
+        return Err(DataError::content(
+            files.place(0).line(word.line),
+            format!("there is one cell, '{}'; a word and its tag are needed", word.word),
+            "write WORD TAB TAG on each line, and an empty line after each sentence",
+        ));
     }
     let names = match known {
         Some((_, names)) => names.to_vec(),
@@ -115,11 +115,11 @@ fn sentences(files: &mut Files) -> Result<Vec<Vec<Word>>, DataError> {
     sentences.retain(|sentence| !sentence.is_empty());
     match sentences.is_empty() {
         false => Ok(sentences),
-        true => Err(DataError::Content {
-            place: files.place(0),
-            problem: "there is no sentence in it".into(),
-            hint: "write WORD TAB TAG on each line, and an empty line after each sentence".into(),
-        }),
+        true => Err(DataError::content(
+            files.place(0),
+            "there is no sentence in it",
+            "write WORD TAB TAG on each line, and an empty line after each sentence",
+        )),
     }
 }
 

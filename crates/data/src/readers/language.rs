@@ -99,14 +99,14 @@ fn too_short(files: &Files, texts: &[Vec<String>]) -> DataError {
         1 => files.place(0),
         _ => Place::file(files.root()),
     };
-    DataError::Content {
+    DataError::content(
         place,
-        problem: format!(
+        format!(
             "no text has two tokens; the longest has {}",
             texts.iter().map(Vec::len).max().unwrap_or(0)
         ),
-        hint: "bring text: a token is learned from the ones before it".into(),
-    }
+        "bring text: a token is learned from the ones before it",
+    )
 }
 
 impl Language {

@@ -44,14 +44,14 @@ pub(crate) fn read(
     let wanted = wanted.or(table.columns().iter().map(String::as_str).find(|name| *name == RATING));
     let target = table.column_or(wanted, table.columns().len() - 1, "ratings")?;
     if [user, item].contains(&target) || user == item {
-        return Err(DataError::Content {
-            place: table.file().clone(),
-            problem: format!(
+        return Err(DataError::content(
+            table.file().clone(),
+            format!(
                 "users, items and ratings need a column each; the columns are {}",
                 table.columns().join(", ")
             ),
-            hint: "name them with the options user, item and target".into(),
-        });
+            "name them with the options user, item and target",
+        ));
     }
 
     let rows: Vec<usize> =

@@ -51,13 +51,15 @@ pub(crate) fn read(
         }
     });
     let Series { window, horizon, .. } = series;
-    let short = |needed: String| DataError::Content {
-        place: table.file().clone(),
-        problem: format!(
-            "the series has {} numbers; a window of {window} and a horizon of {horizon} need {needed}",
-            values.len()
-        ),
-        hint: "make window or horizon smaller, or bring a longer series".into(),
+    let short = |needed: String| {
+        DataError::content(
+            table.file().clone(),
+            format!(
+                "the series has {} numbers; a window of {window} and a horizon of {horizon} need {needed}",
+                values.len()
+            ),
+            "make window or horizon smaller, or bring a longer series",
+        )
     };
     // Samples of `window` numbers with `horizon` more after them; a horizon of an edited file may be anything.
     let needed = window.saturating_add(horizon);
@@ -104,15 +106,15 @@ pub(crate) fn read_features(
     let (_, values) = values(table, options, Some(series))?;
     match values.len().checked_sub(series.window) {
         Some(at) => Features::new(Raw::F32(values[at..].to_vec()), vec![series.window, 1]),
-        None => Err(DataError::Content {
-            place: table.file().clone(),
-            problem: format!(
+        None => Err(DataError::content(
+            table.file().clone(),
+            format!(
                 "the series has {} numbers; a forecast needs the last {}",
                 values.len(),
                 series.window
             ),
-            hint: "bring as many numbers as the network was trained on".into(),
-        }),
+            "bring as many numbers as the network was trained on",
+        )),
     }
 }
 

@@ -171,11 +171,11 @@ fn answers(
     };
     match rows.is_empty() {
         false => Ok((rows, answers)),
-        true => Err(DataError::Content {
-            place: table.file().clone(),
-            problem: format!("no row has anything to learn in column '{name}'"),
-            hint: format!("name another target; the columns are {}", table.columns().join(", ")),
-        }),
+        true => Err(DataError::content(
+            table.file().clone(),
+            format!("no row has anything to learn in column '{name}'"),
+            format!("name another target; the columns are {}", table.columns().join(", ")),
+        )),
     }
 }
 
@@ -197,16 +197,15 @@ pub(crate) fn text_column(table: &Table, target: usize) -> Result<usize, DataErr
     };
     let texts = (0..table.columns().len()).filter(|&c| c != target && !table.is_numeric(c));
     // The first of equals.
-    texts.rev().max_by_key(|&column| different(column)).ok_or_else(|| DataError::Content {
-        place: table.file().clone(),
-        problem: format!(
-            "there is no column of text beside the target '{}'",
-            table.columns()[target]
-        ),
-        hint: format!(
-            "name another target, or the column of text; the columns are {}",
-            table.columns().join(", ")
-        ),
+    texts.rev().max_by_key(|&column| different(column)).ok_or_else(|| {
+        DataError::content(
+            table.file().clone(),
+            format!("there is no column of text beside the target '{}'", table.columns()[target]),
+            format!(
+                "name another target, or the column of text; the columns are {}",
+                table.columns().join(", ")
+            ),
+        )
     })
 }
 

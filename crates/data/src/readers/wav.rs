@@ -20,12 +20,13 @@ pub(super) fn header(bytes: &[u8], place: &Place) -> Result<(u32, u32), DataErro
 }
 
 fn open<'a>(bytes: &'a [u8], place: &Place) -> Result<WavReader<Cursor<&'a [u8]>>, DataError> {
-    let fail = |problem: String| DataError::Content {
-        place: place.clone(),
-        problem,
-        hint: "the file is damaged, empty or no WAV file of plain numbers (8 to 32 bits); convert \
-               it, or leave it out"
-            .into(),
+    let fail = |problem: String| {
+        DataError::content(
+            place.clone(),
+            problem,
+            "the file is damaged, empty or no WAV file of plain numbers (8 to 32 bits); convert \
+            it, or leave it out",
+        )
     };
     let reader = WavReader::new(Cursor::new(bytes))
         .map_err(|error| fail(format!("the recording cannot be read: {error}")))?;
@@ -45,14 +46,16 @@ pub(super) fn mono(bytes: &[u8], rate: u32, place: &Place) -> Result<Vec<f64>, D
     let spec = reader.spec();
     let channels = usize::from(spec.channels);
     let total = reader.len();
-    let broken = |(at, error): (usize, hound::Error)| DataError::Content {
-        place: place.clone(),
-        problem: format!(
-            "the recording breaks after {} of its {} samples: {error}",
-            thousands(at as u64),
-            thousands(total.into())
-        ),
-        hint: "the file is cut short or damaged; fetch it again, or leave it out".into(),
+    let broken = |(at, error): (usize, hound::Error)| {
+        DataError::content(
+            place.clone(),
+            format!(
+                "the recording breaks after {} of its {} samples: {error}",
+                thousands(at as u64),
+                thousands(total.into())
+            ),
+            "the file is cut short or damaged; fetch it again, or leave it out",
+        )
     };
     let values: Result<Vec<f64>, _> = match spec.sample_format {
         SampleFormat::Int => {
@@ -67,11 +70,11 @@ pub(super) fn mono(bytes: &[u8], rate: u32, place: &Place) -> Result<Vec<f64>, D
     };
     let values = values.map_err(broken)?;
     if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        return Err(DataError::Content {
-            place: place.clone(),
-            problem: format!("sample {at} is {}, not a finite number", values[at]),
-            hint: "the file is damaged; convert it again, or leave it out".into(),
-        });
+        return Err(DataError::content(
+            place.clone(),
+            format!("sample {at} is {}, not a finite number", values[at]),
+            "the file is damaged; convert it again, or leave it out",
+        ));
     }
     let frames = values.chunks_exact(channels);
     let mono = frames.map(|frame| frame.iter().sum::<f64>() / channels as f64).collect();
