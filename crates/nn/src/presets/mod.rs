@@ -1,7 +1,10 @@
 //! Networks by name: what `preset = "…"` in a config and `--preset` stand for. Each is a function from the [`Shapes`] of a
 //! task to a list of nodes, so that what was chosen can be printed, saved and changed.
 
+mod autoencoder;
+mod nodes;
 mod tables;
+mod vision;
 
 use thalweg_graph::OpError;
 
@@ -30,7 +33,7 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS].into_iter().flatten().collect()
+    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS].into_iter().flatten().collect()
 }
 
 /// The preset of that name.

@@ -11,5 +11,8 @@ mod layers;
 mod losses;
 mod normalise;
 mod optimizers;
+mod presets;
+mod regularise;
 mod sequential;
 mod store;
+mod vision;
