@@ -1,6 +1,7 @@
 //! Networks by name: what `preset = "…"` in a config and `--preset` stand for. Each is a function from the [`Shapes`] of a
 //! task to a list of nodes, so that what was chosen can be printed, saved and changed.
 
+mod sequence;
 mod tables;
 
 use thalweg_graph::OpError;
@@ -16,6 +17,8 @@ pub struct Shapes<'a> {
     pub vocabulary: Option<usize>,
     /// How many numbers the network puts out: for each sample, or for each place of a sequence.
     pub outputs: usize,
+    /// How many places of a sequence get outputs; `None` where the sample as a whole gets them.
+    pub places: Option<usize>,
 }
 
 /// A network that has a name.
@@ -30,7 +33,7 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS].into_iter().flatten().collect()
+    [tables::PRESETS, sequence::PRESETS].into_iter().flatten().collect()
 }
 
 /// The preset of that name.

@@ -11,5 +11,6 @@ mod layers;
 mod losses;
 mod normalise;
 mod optimizers;
+mod sequence;
 mod sequential;
 mod store;
