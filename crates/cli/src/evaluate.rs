@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use thalweg_data::{Dataset, open_as};
+use thalweg_data::{Dataset, Encoding, SourceOptions, open_as};
 use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::EVALUATION_BATCH;
@@ -77,7 +77,8 @@ fn judged(args: &Args, model: &Model) -> Result<(Dataset, Vec<usize>, String), F
         return Ok((data.own_test.unwrap_or(data.learn), rows, what));
     }
     let source = args.data.as_deref().unwrap_or_default();
-    let loaded = open_as(source, &model.file.classes)?;
+    let options = SourceOptions::default();
+    let loaded = open_as(source, &Encoding::Values, &model.file.classes, &options)?;
     let (data, what) = match loaded.test {
         Some(test) => (test, format!("the test part of {source}")),
         None => (loaded.train, source.to_string()),

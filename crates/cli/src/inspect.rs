@@ -70,7 +70,7 @@ fn microscope<'a>(
 ) -> Microscope<'a> {
     Microscope {
         network: model.trainer.network(),
-        specs: &model.file.layers,
+        nodes: &model.file.layers,
         store: model.trainer.store(),
         loss: model.trainer.loss(),
         updater,

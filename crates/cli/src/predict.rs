@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use thalweg_data::open_features;
+use thalweg_data::{Encoding, SourceOptions, open_features};
 use thalweg_train::run::Model;
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::{ModelFile, Task};
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let hint = "leave --proba out: a regression predicts numbers";
         return Err(Failure::usage("there are no classes to give probabilities of", hint));
     }
-    let features = open_features(&args.data)?;
+    let features = open_features(&args.data, &Encoding::Values, &SourceOptions::default())?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let outputs = model.predict(&features, &args.data, &rows)?;
     let text = csv(&model.file, &outputs, args.proba);

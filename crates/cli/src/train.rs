@@ -159,7 +159,7 @@ fn overview(session: &Session, threads: usize) -> String {
         part("valid", PartName::Valid),
         part("test", PartName::Test),
     ];
-    let layers: Vec<String> = model.layers.iter().map(layer).collect();
+    let layers: Vec<String> = model.layers.iter().map(|node| layer(&node.layer)).collect();
     let attribution = data.attribution.map_or(String::new(), |by| format!("\n  {by}"));
     let axes: Vec<String> = model.input.iter().map(usize::to_string).collect();
     format!(

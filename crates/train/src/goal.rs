@@ -49,7 +49,9 @@ impl Goal {
     /// Fails where the targets have a single class, or the loss is about classes and the targets are numbers.
     pub(crate) fn new(loss: &Loss, data: &Dataset) -> Result<Goal, TrainError> {
         let kind = match &data.targets {
-            Targets::Classes { names, .. } => Kind::Classes(names.len()),
+            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => {
+                Kind::Classes(names.len())
+            }
             Targets::Values { dims, .. } => Kind::Values(*dims),
         };
         let of_numbers =
@@ -165,7 +167,7 @@ impl Goal {
             Targets::Classes { labels, .. } => {
                 part.rows.iter().map(|&row| weight(labels[row])).sum()
             }
-            Targets::Values { .. } => rows,
+            Targets::Values { .. } | Targets::Sequence { .. } => rows,
         };
         let total = match (&self.loss, reduction) {
             (_, Reduction::Sum) => 1.0,

@@ -266,7 +266,9 @@ impl Counts {
                 let means: Vec<f64> = (0..*dims).map(mean).collect();
                 Counts::Values(RegressionSums::new(&means))
             }
-            (Targets::Classes { names, .. }, _) => Counts::Classes(ClassCounts::new(names.len())),
+            (Targets::Classes { names, .. } | Targets::Sequence { names, .. }, _) => {
+                Counts::Classes(ClassCounts::new(names.len()))
+            }
         }
     }
 

@@ -8,13 +8,9 @@ use thalweg_graph::{DType, Feed, Tensor, Value, grad_or_none, reachable};
 use crate::support::{States, assert_reference};
 
 /// Ops that have no fast kernel yet.
-const SLOW: [&str; 14] = [
+const SLOW: &[&str] = &[
     "argsort",
     "cumsum",
-    "recurrent",
-    "recurrent_grad",
-    "attention",
-    "attention_grad",
     "conv",
     "conv_input_grad",
     "conv_weight_grad",

@@ -159,8 +159,8 @@ pub fn table() -> Vec<OpEntry> {
         index::entries(),
         recurrent::entries(),
         source::entries(),
-        attention::entries(),
         conv::entries(),
+        attention::entries(),
     ]
     .into_iter()
     .flatten()
@@ -175,7 +175,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 39] = [
+    const OTHERS: &[&str] = &[
         "select",
         "cast",
         "iota",
@@ -200,10 +200,6 @@ pub fn op_names() -> Vec<&'static str> {
         "update_slice_at",
         "argsort",
         "cumsum",
-        "attention",
-        "attention_grad",
-        "recurrent",
-        "recurrent_grad",
         "conv",
         "conv_input_grad",
         "conv_weight_grad",
@@ -212,11 +208,15 @@ pub fn op_names() -> Vec<&'static str> {
         "max_pool_pick",
         "avg_pool",
         "avg_pool_grad",
+        "attention",
+        "attention_grad",
+        "recurrent",
+        "recurrent_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
     ];
-    unary.chain(binary).chain(compare).chain(reduce).chain(OTHERS).collect()
+    unary.chain(binary).chain(compare).chain(reduce).chain(OTHERS.iter().copied()).collect()
 }
 
 fn sample(dtype: DType, shape: impl Into<Shape>, domain: Domain) -> Sample {

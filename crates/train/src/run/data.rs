@@ -36,7 +36,7 @@ impl RunData {
     /// # Errors
     /// [`RunError::Data`] where the fractions leave a part without rows.
     pub fn split(config: &Config, loaded: Loaded) -> Result<RunData, RunError> {
-        let Loaded { train: learn, test: own_test, attribution } = loaded;
+        let Loaded { train: learn, test: own_test, attribution, .. } = loaded;
         let mut split = Split::of(&learn, &config.data.split, config.train.seed)?;
         if let Some(test) = &own_test {
             split.test = (0..test.rows()).collect();

@@ -13,7 +13,7 @@ use thalweg_graph::{
     DType, Error, Executor, Feed, RefValue, Reference, StateId, States, Tensor, Value, grad,
     reachable, reference::Data,
 };
-use thalweg_nn::{LayerSpec, Loss, Network, Param, Store, Updater, parameters};
+use thalweg_nn::{LayerSpec, Loss, Network, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;
@@ -23,8 +23,8 @@ use super::layers::{Traced, formula, trace};
 pub struct Microscope<'a> {
     /// The network.
     pub network: &'a dyn Network,
-    /// Its layers, for their formulas; the path of each is its place in the list.
-    pub specs: &'a [LayerSpec],
+    /// Its nodes, for their formulas.
+    pub nodes: &'a [NodeSpec],
     /// Its values; they are not changed.
     pub store: &'a Store,
     /// What is made small.
@@ -179,7 +179,7 @@ impl Microscope<'_> {
         let layers = step.traced.layers.iter().zip(layer_values).zip(layer_grads);
         let layers = layers.map(|(((layer, _), value), gradient)| {
             let path = layer.path().unwrap_or_default().to_string();
-            let spec = path.parse().ok().and_then(|place: usize| self.specs.get(place));
+            let spec = node_at(self.nodes, &path);
             let [forward, backward] = spec.map_or(["y = f(x)", "∂L/∂x = g·f′(x)"], formula);
             let owned = |p: &mut ParameterStep| {
                 p.name.rsplit_once('.').map_or("", |(owner, _)| owner) == path
@@ -245,7 +245,7 @@ impl Microscope<'_> {
         let mut x = vec![0.0f32; rows.len() * data.features.width()];
         data.features.fill(rows, scaling, &mut x)?;
         let (y, y_value) = match &data.targets {
-            Targets::Classes { .. } => {
+            Targets::Classes { .. } | Targets::Sequence { .. } => {
                 let mut labels = vec![0i64; rows.len()];
                 data.targets.fill_classes(rows, &mut labels)?;
                 (Tensor::input("y", DType::I64, [rows.len()]), Value::from_slice(&labels))
@@ -368,6 +368,15 @@ fn replace(root: &Tensor, old: &Tensor, new: &Tensor) -> Tensor {
         }
     }
     made.get(&root.id()).unwrap_or(root).clone()
+}
+
+/// The layer of the node that is called `path`; a layer within a node has no description of its own.
+fn node_at<'a>(nodes: &'a [NodeSpec], path: &str) -> Option<&'a LayerSpec> {
+    let called = |(place, node): &(usize, &NodeSpec)| match &node.name {
+        Some(name) => name == path,
+        None => path.parse() == Ok(*place),
+    };
+    nodes.iter().enumerate().find(called).map(|(_, node)| &node.layer)
 }
 
 fn norm(values: &[f64]) -> f64 {

@@ -8,7 +8,7 @@ use thalweg_cpu::Cpu;
 use thalweg_data::{Features, Scaling};
 use thalweg_graph::{Executor, NoStates, Tensor};
 use thalweg_nn::optim::Sgd;
-use thalweg_nn::{Activations, LayerSpec, Loss, Sequential, StoreError, Updater};
+use thalweg_nn::{Activations, Dag, Loss, NodeSpec, StoreError, Updater};
 
 use super::VERSION;
 use super::config::Config;
@@ -50,7 +50,7 @@ pub struct ModelFile {
     /// The loss it was trained with.
     pub loss: Loss,
     /// The layers, the one that gives the outputs included.
-    pub layers: Vec<LayerSpec>,
+    pub layers: Vec<NodeSpec>,
 }
 
 /// A trained network, ready to run.
@@ -58,7 +58,7 @@ pub struct Model {
     /// What it is.
     pub file: ModelFile,
     /// The network with its values.
-    pub trainer: Trainer<Sequential>,
+    pub trainer: Trainer<Dag>,
 }
 
 impl Model {
@@ -69,7 +69,7 @@ impl Model {
     pub fn load(run: &Path, cpu: Cpu) -> Result<Model, RunError> {
         let path = run.join(MODEL);
         let file = ModelFile::parse(&read(run, MODEL)?, &path)?;
-        let network = Sequential::from_specs(file.layers.clone());
+        let network = Dag::new(file.layers.clone());
         let updater = Updater::new(Sgd::default());
         let mut trainer = Trainer::new(network, file.loss.clone(), updater).on(cpu);
         let damaged = |path: PathBuf| {
@@ -85,8 +85,8 @@ impl Model {
 
     /// A trainer of the same network with the optimizer of `config` and weights of its own.
     #[must_use]
-    pub fn for_training(&self, config: &Config) -> Trainer<Sequential> {
-        let network = Sequential::from_specs(self.file.layers.clone());
+    pub fn for_training(&self, config: &Config) -> Trainer<Dag> {
+        let network = Dag::new(self.file.layers.clone());
         let loss = config.train.loss.clone();
         Trainer::new(network, loss, config.train.updater()).on(self.trainer.cpu().clone())
     }
@@ -156,7 +156,7 @@ impl ModelFile {
         input: &[usize],
         scaling: Scaling,
         classes: &[String],
-        layers: Vec<LayerSpec>,
+        layers: Vec<NodeSpec>,
         config: &Config,
     ) -> ModelFile {
         ModelFile {

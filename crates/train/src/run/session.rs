@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
 use thalweg_data::{DataError, Scaling, Targets};
 use thalweg_graph::DType;
-use thalweg_nn::{EntryKind, Schedule, Sequential};
+use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
+use super::defaults::shapes_of;
 use super::draft::Draft;
 use super::error::RunError;
 use super::folder::{CONFIG, METRICS, MODEL, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
@@ -36,7 +37,7 @@ pub struct Session {
     pub model: ModelFile,
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
-    trainer: Trainer<Sequential>,
+    trainer: Trainer<Dag>,
 }
 
 /// What `summary.json` holds. The shape is a promise.
@@ -92,14 +93,16 @@ impl Session {
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
         let (task, classes): (Task, &[String]) = match &data.learn.targets {
-            Targets::Classes { names, .. } => (Task::Classification, names),
+            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => {
+                (Task::Classification, names)
+            }
             Targets::Values { .. } => (Task::Regression, &[]),
         };
-        let layers = config.network.layers(features.shape(), data.learn.targets.width());
+        let layers = config.network.nodes(&shapes_of(&data.learn));
         let model =
             ModelFile::new(task, features.shape(), scaling.clone(), classes, layers, &config);
 
-        let network = Sequential::from_specs(model.layers.clone());
+        let network = Dag::new(model.layers.clone());
         // One row tells the sizes; what is wrong beyond them, binding finds.
         let shape: Vec<usize> = [&[1], features.shape()].concat();
         if network.build(shape, DType::F32).is_ok()
