@@ -44,12 +44,12 @@ fn main() {
     let positive: Vec<f32> = mixed.iter().map(|x| x.abs() + 0.01).collect();
     let mut output = vec![0.0; N];
 
-    println!("{:10} {:>10} {:>10}   ns per element", "", "portable", "avx2");
+    println!("{:10} {:>10} {:>10} {:>10}   ns per element", "", "portable", "avx2", "avx512");
     for (name, kernel) in kernels {
         let input =
             if name.starts_with("log") || name.ends_with("sqrt") { &positive } else { &mixed };
         print!("{name:10}");
-        for isa in [Isa::Portable, Isa::Avx2] {
+        for isa in [Isa::Portable, Isa::Avx2, Isa::Avx512] {
             if isa.is_available() {
                 print!(" {:10.3}", nanoseconds(kernel(isa), input, &mut output));
             } else {

@@ -1,7 +1,7 @@
 //! One kernel body, two instantiations. Every elementwise kernel is written once, as an `#[inline(always)]`
-//! function full of plain loops; [`isa_fn!`] compiles it for the portable baseline and for AVX2, where the
-//! autovectoriser turns the same loops into wider code. Both obey IEEE arithmetic operation by operation (Rust never
-//! contracts `a * b + c` into a fused multiply-add), so both give the same bits.
+//! function full of plain loops; [`isa_fn!`] compiles it for the portable baseline, AVX2 and AVX-512, where the
+//! autovectoriser turns the same loops into wider code. All obey IEEE arithmetic operation by operation (Rust never
+//! contracts `a * b + c` into a fused multiply-add), so all give the same bits.
 
 /// Compiles a body once per instruction-set path and defines a function that selects among them.
 ///
@@ -39,9 +39,18 @@ macro_rules! isa_fn {
                 // SAFETY: the caller keeps the body's contract, and has checked that the machine has AVX2 and FMA.
                 unsafe { ($body)($($arg),*) }
             }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+            #[allow(unused_unsafe, clippy::redundant_closure_call)]
+            unsafe fn avx512($($arg: $ty),*) $(-> $ret)? {
+                // SAFETY: the caller keeps the body's contract, and has checked that the machine has AVX-512.
+                unsafe { ($body)($($arg),*) }
+            }
             match isa {
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Isa::Avx2 => avx2,
+                #[cfg(target_arch = "x86_64")]
+                $crate::isa::Isa::Avx512 => avx512,
                 _ => portable,
             }
         }

@@ -46,13 +46,15 @@ impl Cpu {
     /// An executor of `threads` threads (at least one), counting the caller's, on the best instruction set of this machine.
     ///
     /// The environment variable `THALWEG_OFF`, a list like `fuse,reuse`, switches passes of the planner off
-    /// (`simplify`, `fuse`, `reuse`) or the vector instructions (`simd`): results stay the same but for the
-    /// last, which may change the last bits of a matrix product. It is for finding bugs.
+    /// (`simplify`, `fuse`, `reuse`), AVX-512 (`avx512`) or all vector instructions (`simd`): results stay the same but for
+    /// the last two, which may change the last bits of a matrix product. It is for finding bugs.
     pub fn new(threads: usize) -> Cpu {
         let off = std::env::var("THALWEG_OFF").unwrap_or_default();
         let on = |name: &str| !off.split(',').any(|o| o.trim() == name);
         let passes = Passes { simplify: on("simplify"), fuse: on("fuse"), reuse: on("reuse") };
-        let isa = if on("simd") { Isa::detect() } else { Isa::Portable };
+        let isa = Isa::available()
+            .find(|&isa| isa == Isa::Portable || on("simd") && (isa != Isa::Avx512 || on("avx512")))
+            .unwrap_or(Isa::Portable);
         Cpu { pool: Arc::new(Pool::new(threads)), isa, passes }
     }
 

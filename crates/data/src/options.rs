@@ -80,11 +80,11 @@ impl FromStr for Kind {
             let near = suggest::nearest(text, names());
             let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
             let all: Vec<&str> = names().collect();
-            DataError::Option {
-                name: "kind",
-                problem: format!("'{text}' is no kind of data"),
-                hint: format!("{near}kinds are {}", all.join(", ")),
-            }
+            DataError::option(
+                "kind",
+                format!("'{text}' is no kind of data"),
+                format!("{near}kinds are {}", all.join(", ")),
+            )
         })
     }
 }
@@ -232,14 +232,14 @@ impl SourceOptions {
         for (name, given, kinds) in self.given() {
             if given && !kinds.contains(&kind) {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                return Err(DataError::Option {
+                return Err(DataError::option(
                     name,
-                    problem: format!("it means nothing for data of kind '{kind}'"),
-                    hint: format!(
+                    format!("it means nothing for data of kind '{kind}'"),
+                    format!(
                         "leave it out, or set kind where another was meant; it is for {}",
                         kinds.join(", ")
                     ),
-                });
+                ));
             }
         }
         let numbers = [
@@ -253,11 +253,9 @@ impl SourceOptions {
             ("size", self.size.map(|size| size.pixels()[0].min(size.pixels()[1]))),
         ];
         match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
-            Some((name, _)) => Err(DataError::Option {
-                name,
-                problem: "it is 0".into(),
-                hint: "give a number from 1, or leave it out".into(),
-            }),
+            Some((name, _)) => {
+                Err(DataError::option(name, "it is 0", "give a number from 1, or leave it out"))
+            }
             None => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 mod counts;
 pub mod error;
 mod fit;
+pub mod generate;
 mod goal;
 pub mod history;
 pub mod metrics;
@@ -16,6 +17,7 @@ mod step;
 mod trainer;
 
 pub use error::TrainError;
+pub use generate::{Generator, Sampling};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };

@@ -8,14 +8,10 @@ use std::mem::MaybeUninit;
 
 use super::vector::{Element, Kernel, Vector};
 
-/// The most rows of an [`Outer`] block: 6 × 2 vectors of sums leave 4 of 16 registers for the operands.
-pub const ROWS: usize = 6;
 /// The most rows of a [`Dot`] block.
 pub const DOT_ROWS: usize = 3;
 /// The most columns of a [`Dot`] block of several rows, and of one row.
 pub const DOT_COLUMNS: [usize; 2] = [4, 8];
-/// The most elements of a block: 6 × 2, 3 × 4, 2 × 4 or 1 × 8 vectors of 8 lanes.
-const BLOCK: usize = 96;
 
 /// The block of C that a micro-kernel computes, and where it goes.
 #[derive(Clone, Copy)]
@@ -55,10 +51,11 @@ impl<T: Element, V: Vector<Element = T>, const MR: usize, const NV: usize> Kerne
         unsafe {
             let mut sums = [[V::splat(T::default()); NV]; MR];
             let [row, column] = self.a_strides;
-            // Two unrelated pointers, three rows to each at distances that an address can express: left alone, the
+            // Two unrelated pointers, half of the rows to each at distances that an address can express: left alone, the
             // compiler walks from row to row in a chain of additions as long as the arithmetic.
+            let half = if MR <= 6 { 3 } else { 7 };
             let mut near = self.a;
-            let mut far = std::hint::black_box(self.a.wrapping_offset(3 * row));
+            let mut far = std::hint::black_box(self.a.wrapping_offset(half as isize * row));
             let mut b = self.b;
             for _ in 0..self.k {
                 if MR < NV {
@@ -73,8 +70,8 @@ impl<T: Element, V: Vector<Element = T>, const MR: usize, const NV: usize> Kerne
                 } else {
                     let b: [V; NV] = std::array::from_fn(|j| V::load(b.add(j * V::LANES)));
                     for i in 0..MR {
-                        let from = if i < 3 { near } else { far };
-                        let a = V::splat(*from.offset((i % 3) as isize * row));
+                        let from = if i < half { near } else { far };
+                        let a = V::splat(*from.offset((i % half) as isize * row));
                         for j in 0..NV {
                             sums[i][j] = a.mul_add(b[j], sums[i][j]);
                         }
@@ -109,7 +106,7 @@ unsafe fn store_by_memory<V: Vector, const MR: usize, const NV: usize>(
     columns: usize,
     target: Target<V::Element>,
 ) {
-    let mut block = [const { MaybeUninit::<V::Element>::uninit() }; BLOCK];
+    let mut block = MaybeUninit::<[[V; NV]; MR]>::uninit();
     let block = block.as_mut_ptr().cast::<V::Element>();
     let width = NV * V::LANES;
     let Target { c, strides: [row, column], accumulate } = target;

@@ -10,6 +10,7 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
 mod plan;
@@ -20,13 +21,17 @@ mod vector;
 mod tests;
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
-use plan::Plan;
-use tile::{PackShared, Tile};
+pub(crate) use kernel::{Outer, Target};
+pub(crate) use pack::PackB;
+pub(crate) use plan::part;
+use plan::{Plan, Registers};
+use tile::{PackPanel, PackShared, Tile};
 pub use vector::Element;
-use vector::{Kernel, Vector};
+pub(crate) use vector::{Kernel, Vector};
 
 /// What is multiplied: `C[m, n] = A[m, k] · B[k, n]`, `batch` times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,6 +116,9 @@ pub struct Gemm<T> {
     element: PhantomData<fn(T) -> T>,
 }
 
+/// What is done with a task's number and a worker's.
+type Task<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
 /// What a run works on, to be shared among the workers.
 struct Operands<T> {
     a: *const T,
@@ -127,11 +135,53 @@ impl<T: Element> Gemm<T> {
     /// Plans the products. The plan depends on the spec and the instruction set only.
     #[must_use]
     pub fn new(isa: Isa, spec: &GemmSpec) -> Self {
-        let lanes = match isa {
-            Isa::Portable => T::Portable::LANES,
-            Isa::Avx2 => T::Avx2::LANES,
-        };
-        Self { isa, plan: Plan::new(spec, lanes, size_of::<T>()), element: PhantomData }
+        Self { isa, plan: Plan::new(spec, Self::registers(isa)), element: PhantomData }
+    }
+
+    /// Plans products with a B that the caller packs ([`Gemm::pack_b`]), to be multiplied by again and again: wherever a
+    /// method takes B, it takes the packed one.
+    #[must_use]
+    pub fn with_packed_b(isa: Isa, spec: &GemmSpec) -> Self {
+        Self { isa, plan: Plan::packed(spec, Self::registers(isa)), element: PhantomData }
+    }
+
+    fn registers(isa: Isa) -> Registers {
+        match isa {
+            Isa::Portable => Registers::of::<T::Portable>(),
+            Isa::Avx2 => Registers::of::<T::Avx2>(),
+            Isa::Avx512 => Registers::of::<T::Avx512>(),
+        }
+    }
+
+    /// Elements of a packed B: `[panels, k, panel width]`. A kernel that makes B as it goes can write it like this itself;
+    /// in the last panel, columns beyond B must hold numbers up to the next power of two of vectors, as they are computed with.
+    #[must_use]
+    pub fn packed_b_len(&self) -> usize {
+        self.plan.packed_len()
+    }
+
+    /// Panels of a packed B.
+    #[must_use]
+    pub fn panels(&self) -> usize {
+        self.plan.panels
+    }
+
+    /// Columns of a panel, the last one maybe excepted.
+    #[must_use]
+    pub fn panel_width(&self) -> usize {
+        self.plan.width
+    }
+
+    /// Packs some panels of the B of a plan [with packed B](Gemm::with_packed_b), whose strides the spec says.
+    ///
+    /// # Safety
+    /// The machine has the plan's instruction set. At the spec's strides the columns of these panels are valid for
+    /// reading; `packed` is valid for writing [`Gemm::packed_b_len`] elements and does not overlap B.
+    pub unsafe fn pack_b(&self, panels: Range<usize>, b: *const T, packed: *mut T) {
+        for panel in panels {
+            // SAFETY: the caller's promise.
+            unsafe { self.launch(PackPanel { plan: &self.plan, b, packed, panel }) }
+        }
     }
 
     /// Into how many tasks a run is divided: 1 runs on the calling thread alone.
@@ -157,6 +207,18 @@ impl<T: Element> Gemm<T> {
         unsafe { self.run_batched(pool, a, b, c, &|_| [0; 3], scratch) }
     }
 
+    /// Computes one product on the calling thread alone, for use within a task of another kernel. The bits are those
+    /// of [`Gemm::run`].
+    ///
+    /// # Safety
+    /// As for [`Gemm::run_batched`], with all offsets 0 and scratch memory for one thread.
+    pub unsafe fn run_alone(&self, a: *const T, b: *const T, c: *mut T, scratch: *mut T) {
+        debug_assert_eq!(self.plan.spec.batch, 1, "a batch needs offsets");
+        let run = |tasks: usize, task: Task<'_>| (0..tasks).for_each(|index| task(index, 0));
+        // SAFETY: the caller's promise.
+        unsafe { self.run_on(run, a, b, c, &|_| [0; 3], scratch) }
+    }
+
     /// Computes all products of the batch; `offsets(i)` says how far, in elements, A, B and C of product `i` lie from
     /// `a`, `b` and `c`. Parallel over products and tiles.
     ///
@@ -168,6 +230,23 @@ impl<T: Element> Gemm<T> {
     pub unsafe fn run_batched(
         &self,
         pool: &Pool,
+        a: *const T,
+        b: *const T,
+        c: *mut T,
+        offsets: &(dyn Fn(usize) -> [isize; 3] + Sync),
+        scratch: *mut T,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { self.run_on(|tasks, task| pool.run(tasks, task), a, b, c, offsets, scratch) }
+    }
+
+    /// Computes all products by tasks that `run` runs.
+    ///
+    /// # Safety
+    /// As for `run_batched`, with scratch memory for all workers whose numbers `run` gives to tasks, each to one at a time.
+    unsafe fn run_on(
+        &self,
+        run: impl Fn(usize, Task<'_>),
         a: *const T,
         b: *const T,
         c: *mut T,
@@ -186,10 +265,10 @@ impl<T: Element> Gemm<T> {
             let [a_offset, b_offset, _] = offsets(0);
             let offset = if plan.swapped { a_offset } else { b_offset };
             // SAFETY: the caller's promise; the scratch begins with `shared_len` elements.
-            pool.run(plan.pack_tasks(), &|index, _| unsafe { self.pack(operands, offset, index) });
+            run(plan.pack_tasks(), &|index, _| unsafe { self.pack(operands, offset, index) });
         }
         let tiles = plan.tiles();
-        pool.run(self.tasks(), &|task, worker| {
+        run(self.tasks(), &|task, worker| {
             let [a, b, c] = offsets(task / tiles);
             let offsets = if plan.swapped { [b, a, c] } else { [a, b, c] };
             // SAFETY: the caller's promise; no other task has this tile or, at this time, this worker.
@@ -236,12 +315,16 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K: Kernel<T::Portable> + Kernel<T::Avx2>>(&self, kernel: K) {
+    unsafe fn launch<K>(&self, kernel: K)
+    where
+        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
+    {
         // SAFETY: the caller's promise.
         unsafe {
             match self.isa {
                 Isa::Portable => T::Portable::launch(kernel),
                 Isa::Avx2 => T::Avx2::launch(kernel),
+                Isa::Avx512 => T::Avx512::launch(kernel),
             }
         }
     }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::kernel::ROWS;
 use super::plan::part;
 use super::vector::{Element, Kernel, Vector};
 
@@ -128,7 +127,7 @@ unsafe fn copy<T: Copy>(
 }
 
 /// Copies groups of rows of `A[m, k]`, one after the other, each to `k` columns of as many elements as it has rows (at
-/// most [`ROWS`]).
+/// most [`Vector::ROWS`]).
 ///
 /// Valid memory: A at its strides, and `k` times the rows of the groups of `to`.
 pub struct PackA<T> {
@@ -161,8 +160,12 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackA<T> {
                     let to = self.to.add((rows.start - first) * self.k + depth * rows.len());
                     match (rows.len(), row) {
                         // A constant length makes the copy of a column two moves.
-                        (ROWS, 1) => copy(k, ROWS, a, [column, 1], to, ROWS),
-                        (5, 1) => copy(k, 5, a, [column, 1], to, 5),
+                        (rows, 1) if rows == V::ROWS => {
+                            copy(k, V::ROWS, a, [column, 1], to, V::ROWS)
+                        }
+                        (rows, 1) if rows + 1 == V::ROWS => {
+                            copy(k, V::ROWS - 1, a, [column, 1], to, V::ROWS - 1)
+                        }
                         (rows, _) => copy(k, rows, a, [column, row], to, rows),
                     }
                 }

@@ -4,7 +4,8 @@
 //! results bit-identical for any number of threads.
 
 use super::GemmSpec;
-use super::kernel::{DOT_COLUMNS, DOT_ROWS, ROWS};
+use super::kernel::{DOT_COLUMNS, DOT_ROWS};
+use super::vector::Vector;
 
 /// The longest stretch of k that is summed in registers, in bytes: 6 rows of A leave room in the first-level cache,
 /// and the 784 pixels of an image are one stretch.
@@ -31,6 +32,8 @@ pub enum SourceB {
     Panel,
     /// Packed as a whole by a first parallel phase, for all tiles.
     Shared,
+    /// Packed as a whole by the caller.
+    Packed,
 }
 
 /// Which micro-kernel, on which memory.
@@ -50,6 +53,8 @@ pub struct Plan {
     pub path: Path,
     pub k_blocks: usize,
     pub groups: usize,
+    /// The most rows of a group.
+    pub rows: usize,
     pub panels: usize,
     /// Columns of a panel.
     pub width: usize,
@@ -64,15 +69,41 @@ pub fn part(i: usize, parts: usize, len: usize) -> std::ops::Range<usize> {
     start..start + size + usize::from(i < larger)
 }
 
+/// What a plan needs to know of the vectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Registers {
+    /// Elements of a vector.
+    lanes: usize,
+    /// Rows of a block two vectors wide.
+    rows: usize,
+    element_bytes: usize,
+}
+
+impl Registers {
+    pub fn of<V: Vector>() -> Self {
+        Self { lanes: V::LANES, rows: V::ROWS, element_bytes: size_of::<V::Element>() }
+    }
+}
+
 impl Plan {
-    pub fn new(spec: &GemmSpec, lanes: usize, element_bytes: usize) -> Self {
+    pub fn new(spec: &GemmSpec, registers: Registers) -> Self {
+        let lanes = registers.lanes;
         let transposed = spec.transposed();
         let costs = [outer_cost(spec, lanes), outer_cost(&transposed, lanes)];
         let dot = is_dot(spec) && dot_cost(spec, lanes) < costs[0].min(costs[1]);
         let swapped = if dot { spec.n == 1 } else { costs[1] < costs[0] };
         let spec = if swapped { transposed } else { spec.clone() };
-        let plan = if dot { Self::dot(spec) } else { Self::outer(spec, lanes, element_bytes) };
+        let plan = if dot { Self::dot(spec) } else { Self::outer(spec, registers) };
         Self { swapped, ..plan }
+    }
+
+    /// A plan for a B that the caller packs.
+    pub fn packed(spec: &GemmSpec, registers: Registers) -> Self {
+        let mut plan = Self::outer(spec.clone(), registers);
+        if let Path::Outer { b, .. } = &mut plan.path {
+            *b = SourceB::Packed;
+        }
+        plan
     }
 
     /// Tiles of one product of the batch; none if C is empty.
@@ -88,9 +119,14 @@ impl Plan {
     /// Elements of scratch that all tiles share: the packed B.
     pub fn shared_len(&self) -> usize {
         match self.path {
-            Path::Outer { b: SourceB::Shared, .. } => self.spec.k * self.panels * self.width,
+            Path::Outer { b: SourceB::Shared, .. } => self.packed_len(),
             _ => 0,
         }
+    }
+
+    /// Elements of a packed B.
+    pub fn packed_len(&self) -> usize {
+        self.spec.k * self.panels * self.width
     }
 
     /// Tasks of the first phase, which packs the shared B; each is worth a microsecond or two.
@@ -113,14 +149,15 @@ impl Plan {
     pub fn local_a(&self) -> usize {
         match self.path {
             Path::Outer { pack_a: true, .. } => {
-                self.k_block() * self.spec.m.min(self.groups.div_ceil(self.row_tiles) * ROWS)
+                self.k_block() * self.spec.m.min(self.groups.div_ceil(self.row_tiles) * self.rows)
             }
             _ => 0,
         }
     }
 
     fn dot(spec: GemmSpec) -> Self {
-        let groups = spec.m.div_ceil(if spec.m == 1 { 1 } else { DOT_ROWS });
+        let rows = if spec.m == 1 { 1 } else { DOT_ROWS };
+        let groups = spec.m.div_ceil(rows);
         let panels = spec.n.div_ceil(DOT_COLUMNS[usize::from(spec.m == 1)]);
         let tasks = wanted_tasks(&spec);
         let (row_tiles, column_tiles) =
@@ -131,6 +168,7 @@ impl Plan {
             path: Path::Dot,
             k_blocks: 1,
             groups,
+            rows,
             panels,
             width: 0,
             row_tiles,
@@ -138,10 +176,11 @@ impl Plan {
         }
     }
 
-    fn outer(spec: GemmSpec, lanes: usize, element_bytes: usize) -> Self {
+    fn outer(spec: GemmSpec, registers: Registers) -> Self {
+        let Registers { lanes, rows, element_bytes } = registers;
         let k_blocks = (spec.k * element_bytes).div_ceil(K_BLOCK_BYTES).max(1);
         let k_block = spec.k.div_ceil(k_blocks);
-        let groups = spec.m.div_ceil(ROWS);
+        let groups = spec.m.div_ceil(rows);
         // Few rows need wide panels to keep enough sums in flight.
         let vectors = match spec.m {
             0 | 1 => 8,
@@ -157,7 +196,7 @@ impl Plan {
             is_unit(spec.b_strides[1], spec.n) && (groups <= 2 || small(spec.b_strides[0]));
 
         let tasks = wanted_tasks(&spec);
-        let groups_max = (A_BLOCK_BYTES / element_bytes / k_block.max(1) / ROWS).max(4);
+        let groups_max = (A_BLOCK_BYTES / element_bytes / k_block.max(1) / rows).max(4);
         let (row_tiles, column_tiles) =
             if groups <= groups_max && !pack_a && panels >= tasks.min(TASKS) / 2 {
                 (1, tasks.min(panels))
@@ -181,6 +220,7 @@ impl Plan {
             path,
             k_blocks,
             groups,
+            rows,
             panels,
             width,
             row_tiles,

@@ -1,4 +1,4 @@
-//! Products against naive loops in `f64`, on both instruction sets; what surrounds operands and scratch is NaN, so a
+//! Products against naive loops in `f64`, on every instruction set; what surrounds operands and scratch is NaN, so a
 //! read beyond an edge shows, and so does a write.
 
 use super::{Element, Gemm, GemmSpec};
@@ -38,10 +38,6 @@ impl Number for f64 {
     fn bits(self) -> u64 {
         self.to_bits()
     }
-}
-
-fn isas() -> impl Iterator<Item = Isa> {
-    [Isa::Portable, Isa::Avx2].into_iter().filter(|isa| isa.is_available())
 }
 
 /// Small numbers with few bits, different from element to element.
@@ -180,7 +176,7 @@ fn check<T: Number>(
 }
 
 fn check_all<T: Number>(pool: &Pool, shape: [usize; 3], layouts: [Layout; 3]) {
-    for isa in isas() {
+    for isa in Isa::available() {
         for accumulate in [false, true] {
             check::<T>(pool, isa, shape, layouts, accumulate);
         }
@@ -204,6 +200,20 @@ fn every_small_size() {
                     }
                 }
                 check_all::<f64>(&pool, [m, k, n], [Rows, Columns, Rows]);
+            }
+        }
+    }
+}
+
+/// All blocks that a micro-kernel computes, whole and with a last vector that is not.
+#[test]
+fn every_block() {
+    let pool = Pool::new(1);
+    for m in 1..=14 {
+        for n in [11, 16, 25, 32, 60, 64, 120, 128] {
+            for b in [Rows, Columns] {
+                check_all::<f32>(&pool, [m, 40, n], [Rows, b, Rows]);
+                check_all::<f64>(&pool, [m, 40, n / 2], [Rows, b, Rows]);
             }
         }
     }
@@ -268,7 +278,7 @@ fn bits_do_not_depend_on_threads() {
         let [m, k, n] = shape;
         let a = Matrix::<T>::new([m, k], layouts[0], 5);
         let b = Matrix::<T>::new([k, n], layouts[1], 6);
-        for isa in isas() {
+        for isa in Isa::available() {
             let mut results = pools.iter().map(|pool| {
                 let mut c = Matrix::new([m, n], Rows, 7);
                 run(isa, pool, &a, &b, &mut c, true);
@@ -294,7 +304,9 @@ fn nan_and_infinity_stay_in_their_row_or_column() {
         [[1, 5, 3], [3, 30, 10], [13, 9, 21], [64, 256, 10], [64, 300, 50], [5, 200, 1]]
     {
         for layouts in [[Rows, Rows], [Rows, Columns], [Columns, Rows], [Columns, Columns]] {
-            for (isa, bad) in isas().flat_map(|isa| [(isa, f32::NAN), (isa, f32::INFINITY)]) {
+            for (isa, bad) in
+                Isa::available().flat_map(|isa| [(isa, f32::NAN), (isa, f32::INFINITY)])
+            {
                 let (row, column, depth) = (m / 2, n - 1, k - 1);
                 let mut a = Matrix::<f32>::new([m, k], layouts[0], 5);
                 let mut b = Matrix::<f32>::new([k, n], layouts[1], 6);
@@ -330,7 +342,7 @@ fn nan_and_infinity_stay_in_their_row_or_column() {
 #[test]
 fn infinity_times_a_number_is_infinite() {
     let pool = Pool::new(1);
-    for isa in isas() {
+    for isa in Isa::available() {
         let mut a = Matrix::<f32>::new([9, 40], Rows, 1);
         let mut b = Matrix::<f32>::new([40, 11], Rows, 1);
         a.data.fill(1.0);
@@ -349,7 +361,7 @@ fn infinity_times_a_number_is_infinite() {
 fn batches_with_any_offsets() {
     let (batches, heads) = (3, 2);
     for pool in [1, 2, 3].map(Pool::new) {
-        for (isa, transposed) in isas().flat_map(|isa| [(isa, false), (isa, true)]) {
+        for (isa, transposed) in Isa::available().flat_map(|isa| [(isa, false), (isa, true)]) {
             for [m, k, n] in [[5, 7, 3], [17, 33, 40], [100, 64, 90], [1, 30, 9], [40, 500, 200]] {
                 let a: Vec<f64> = (0..batches * m * heads * k).map(number).collect();
                 let b: Vec<f64> = (0..batches * k * n).map(|i| number(i + 1000)).collect();
@@ -380,6 +392,56 @@ fn batches_with_any_offsets() {
                     assert!((got - exact).abs() < 1e-12, "{}: {got}, not {exact}", what());
                 }
             }
+        }
+    }
+}
+
+/// A B that is packed once gives what one packed within the run does, and the calling thread alone the bits of a pool.
+#[test]
+fn packed_once_and_alone() {
+    let pool = Pool::new(2);
+    for [m, k, n] in [[1, 20, 40], [7, 0, 9], [32, 256, 100], [100, 900, 70], [300, 40, 33]] {
+        for (isa, layout) in Isa::available().flat_map(|isa| [(isa, Rows), (isa, Columns)]) {
+            let a = Matrix::<f32>::new([m, k], Rows, 1);
+            let b = Matrix::<f32>::new([k, n], layout, 2);
+            let mut c = Matrix::<f32>::new([m, n], Rows, 3);
+            let spec = spec(&a, &b, &c, true);
+            let old = c.data.clone();
+            let [a, b] = [a, b].map(|x| x.data[x.first..].to_vec());
+            let gemm = Gemm::<f32>::with_packed_b(isa, &spec);
+            let mut packed = vec![f32::NAN; gemm.packed_b_len()];
+            let mut scratch = vec![f32::NAN; gemm.scratch_len(2)];
+            let mut results = vec![];
+            // SAFETY: the spec describes the matrices, packed B and scratch are as long as asked for.
+            unsafe {
+                for panel in (0..gemm.panels()).rev() {
+                    gemm.pack_b(panel..panel + 1, b.as_ptr(), packed.as_mut_ptr());
+                }
+                let (a, packed, scratch) = (a.as_ptr(), packed.as_ptr(), scratch.as_mut_ptr());
+                gemm.run(&pool, a, packed, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+                gemm.run_alone(a, packed, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+            }
+            let gemm = Gemm::<f32>::new(isa, &spec);
+            let mut scratch = vec![f32::NAN; gemm.scratch_len(2)];
+            let (a, b, scratch) = (a.as_ptr(), b.as_ptr(), scratch.as_mut_ptr());
+            // SAFETY: as above.
+            unsafe {
+                gemm.run_alone(a, b, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(std::mem::replace(&mut c.data, old.clone()));
+                gemm.run(&pool, a, b, c.data[c.first..].as_mut_ptr(), scratch);
+                results.push(c.data);
+            }
+            let what = format!("{isa:?} {m}x{k}x{n}");
+            for (i, x) in results[0].iter().enumerate().filter(|(_, x)| !x.is_nan()) {
+                let error = (x - results[2][i]).abs();
+                assert!(error <= 1e-6 * (k + 2) as f32, "{what}, packed or not: {error}");
+            }
+            let bits: Vec<Vec<u64>> =
+                results.into_iter().map(|c| c.into_iter().map(f32::bits).collect()).collect();
+            assert_eq!(bits[0], bits[1], "{what}, packed, on a pool and alone");
+            assert_eq!(bits[2], bits[3], "{what}, on a pool and alone");
         }
     }
 }

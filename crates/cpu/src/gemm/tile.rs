@@ -2,17 +2,21 @@
 
 use std::ops::Range;
 
-use super::kernel::{Dot, Outer, Target};
+use super::kernel::{DOT_ROWS, Dot, Outer, Target};
 use super::pack::{PackA, PackB};
 use super::plan::{Path, Plan, SourceB, part};
 use super::vector::{Element, Kernel, Vector};
 
-/// Runs the kernel whose const parameters, among those listed, are the given values. All become part of the tile's
-/// code, which passes their operands in registers: a call for each block would cost short products some percent.
+/// Runs the kernel whose const parameters, among those listed, are the given values; the first one is at most `$rows`.
+/// All become part of the tile's code, which passes their operands in registers: a call for each block would cost
+/// short products some percent.
 macro_rules! run {
-    ($V:ty, $kernel:ident[$x:expr, $y:expr], $(($X:literal: $($Y:literal)+))+ => $fields:tt) => {
+    ($V:ty, $kernel:ident[$x:expr, $y:expr] up to $rows:expr, $(($($X:literal)+: $Y:tt))+ => $fields:tt) => {
+        run!(@ $V, $kernel, $x, $y, $rows, $($(($X $Y))+)+ => $fields)
+    };
+    (@ $V:ty, $kernel:ident, $x:expr, $y:expr, $rows:expr, $(($X:literal [$($Y:literal)+]))+ => $fields:tt) => {
         match ($x, $y) {
-            $($(($X, $Y) => Kernel::<$V>::run($kernel::<_, $X, $Y> $fields),)+)+
+            $($(($X, $Y) if $X <= $rows => Kernel::<$V>::run($kernel::<_, $X, $Y> $fields),)+)+
             (x, y) => unreachable!("no kernel of {x} x {y}"),
         }
     };
@@ -68,8 +72,8 @@ impl<T: Element> Tile<'_, T> {
                     let a = self.a.offset(at(rows.start, spec.a_strides[0]));
                     let b = self.b.offset(at(columns.start, spec.b_strides[1]));
                     let target = self.target(rows.start, columns.start, spec.accumulate);
-                    run!(V, Dot[rows.len(), columns.len()],
-                        (1: 1 2 3 4 5 6 7 8) (2: 1 2 3 4) (3: 1 2 3 4) =>
+                    run!(V, Dot[rows.len(), columns.len()] up to DOT_ROWS,
+                        (1: [1 2 3 4 5 6 7 8]) (2 3: [1 2 3 4]) =>
                         { k: spec.k, a, a_stride: spec.a_strides[0], b, b_stride: spec.b_strides[1], target });
                 }
             }
@@ -114,7 +118,10 @@ impl<T: Element> Tile<'_, T> {
                 let vectors = vectors(columns, V::LANES);
                 let (b, b_stride) = match source {
                     SourceB::Shared => {
-                        (self.shared.add(plan.shared_offset(&depth, panel)), plan.width as isize)
+                        (self.shared.add(plan.packed_offset(&depth, panel)), plan.width as isize)
+                    }
+                    SourceB::Packed => {
+                        (self.b.add(plan.packed_offset(&depth, panel)), plan.width as isize)
                     }
                     SourceB::Direct if columns == plan.width => {
                         let [row, unit] = spec.b_strides;
@@ -136,8 +143,8 @@ impl<T: Element> Tile<'_, T> {
                         (a.offset(at(rows.start, spec.a_strides[0])), spec.a_strides)
                     };
                     let target = self.target(rows.start, column, accumulate);
-                    run!(V, Outer[rows.len(), vectors],
-                        (1: 1 2 4 8) (2: 1 2 4) (3: 1 2 4) (4: 1 2) (5: 1 2) (6: 1 2) =>
+                    run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                        (1: [1 2 4 8]) (2 3: [1 2 4]) (4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
                         { k, a, a_strides, b, b_stride, target, columns });
                 }
             }
@@ -152,6 +159,29 @@ impl<T: Element> Tile<'_, T> {
         // SAFETY: the caller's promise.
         let c = unsafe { self.c.offset(at(row, strides[0]) + at(column, strides[1])) };
         Target { c, strides, accumulate }
+    }
+}
+
+/// Packs one panel of B for all of k.
+///
+/// Valid memory: B as the plan's spec says, and `packed` for as much as the plan says.
+pub struct PackPanel<'a, T> {
+    pub plan: &'a Plan,
+    pub b: *const T,
+    pub packed: *mut T,
+    pub panel: usize,
+}
+
+impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackPanel<'_, T> {
+    #[inline(always)]
+    unsafe fn run(self) {
+        let Self { plan, b, packed, panel } = self;
+        let depth = 0..plan.spec.k;
+        // SAFETY: the panel lies within B and within the packed memory.
+        unsafe {
+            let to = packed.add(plan.packed_offset(&depth, panel));
+            V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
+        }
     }
 }
 
@@ -175,7 +205,7 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackShared<'_, T> {
             let panel = unit % plan.panels;
             // SAFETY: the panel lies within B and within the shared scratch.
             unsafe {
-                let to = shared.add(plan.shared_offset(&depth, panel));
+                let to = shared.add(plan.packed_offset(&depth, panel));
                 V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
             }
         }
@@ -205,9 +235,9 @@ impl Plan {
         PackB { k: depth.len(), columns, b, strides: [row, column], padded, width: self.width, to }
     }
 
-    /// Where a packed panel begins in the shared scratch.
-    fn shared_offset(&self, depth: &Range<usize>, panel: usize) -> usize {
-        (depth.start * self.panels + depth.len() * panel) * self.width
+    /// Where a stretch of k of a panel begins in a packed B.
+    fn packed_offset(&self, depth: &Range<usize>, panel: usize) -> usize {
+        (panel * self.spec.k + depth.start) * self.width
     }
 }
 

@@ -1,5 +1,5 @@
 //! Every tile kernel on every length up to 70, apart and in place, against the scalar functions of the reference executor;
-//! folds against their documented order; both instruction sets against each other.
+//! folds against their documented order; the instruction sets against each other.
 
 use thalweg_graph::ops::{Binary, Compare, ReduceKind, Unary};
 use thalweg_graph::{DType, Op, Value};
@@ -10,10 +10,6 @@ use crate::isa::Isa;
 const LENGTHS: std::ops::Range<usize> = 0..70;
 /// Elements behind the result that a kernel must leave alone.
 const MARGIN: usize = 40;
-
-fn isas() -> Vec<Isa> {
-    [Isa::Portable, Isa::Avx2].into_iter().filter(|isa| isa.is_available()).collect()
-}
 
 /// `n` elements, special ones among them, from place `shift` of a fixed list on.
 fn sample(dtype: DType, shift: usize, n: usize) -> Value {
@@ -67,7 +63,7 @@ fn run(f: TileFn, out: DType, operands: &[&Value], over: Option<usize>, n: usize
         Some(value) => value.bytes().as_ptr(),
         None => operands[0].bytes().as_ptr(),
     };
-    // SAFETY: operands have `n` elements or are scalars, the result has room; `isas` lists what the machine has.
+    // SAFETY: operands have `n` elements or are scalars, the result has room; the instruction set is available.
     unsafe { f(at, address(0), address(1), address(2), n) };
     assert!(dst[bytes..].iter().all(|&b| b == 0x5a), "written behind the result");
     let mut result = Value::zeros(out, [n]);
@@ -111,7 +107,7 @@ fn check(
         let all: Vec<&Value> = values.iter().collect();
         let in_place = |&i: &usize| operands[i].0.size() == out.size() && !operands[i].1;
         let mut first: Option<Value> = None;
-        for isa in isas() {
+        for isa in Isa::available() {
             let f = kernel(isa);
             for over in std::iter::once(None).chain((0..all.len()).filter(in_place).map(Some)) {
                 let place = format!("{what}, {operands:?}, {isa:?}, {n} elements, over {over:?}");
@@ -297,7 +293,7 @@ fn check_fold(kind: ReduceKind, dtype: DType, rough: bool, want: impl Fn(&Value)
                 Value::from_f64(dtype, &near.collect::<Vec<_>>(), [n]).unwrap()
             }
         };
-        for isa in isas() {
+        for isa in Isa::available() {
             let fold = fold(isa, kind, dtype).unwrap();
             let (mut partials, mut out) = ([0u64; 8], Value::zeros(dtype, [1]));
             let (from, to) = (row.bytes().as_ptr(), out.bytes_mut().as_mut_ptr());
@@ -364,7 +360,7 @@ fn folds_of_integers_wrap() {
 fn accumulation_adds_to_what_is_there() {
     for dtype in DType::ALL.into_iter().filter(|&d| d != DType::Bool) {
         for n in LENGTHS {
-            for isa in isas() {
+            for isa in Isa::available() {
                 let (a, b) = (sample(dtype, n, n + 3), sample(dtype, n + 5, n));
                 let mut sum = a.clone();
                 // SAFETY: both have `n` elements.

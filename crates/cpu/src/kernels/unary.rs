@@ -51,6 +51,10 @@ macro_rules! math {
             Isa::Avx2 => |d, a, _, _, n| unsafe {
                 math::kernels::$name(Isa::Avx2)(d.cast(), a.cast(), n)
             },
+            // SAFETY: as above.
+            Isa::Avx512 => |d, a, _, _, n| unsafe {
+                math::kernels::$name(Isa::Avx512)(d.cast(), a.cast(), n)
+            },
         }
     };
 }

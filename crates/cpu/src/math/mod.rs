@@ -1,8 +1,8 @@
 //! The transcendental functions of the kernels, for `f32`: plain Rust without a branch in it ([`pow`] and
 //! huge arguments of [`sin`] and [`cos`] aside), so that a `for` loop over a slice becomes vector code on whatever
 //! instruction set it is compiled for. Every function is built from IEEE
-//! `+ - * /`, bit patterns and selects only (no fused multiply-add, no platform math library), so all targets and both
-//! [paths](crate::isa::Isa) give the same bits.
+//! `+ - * /`, bit patterns and selects only (no fused multiply-add, no platform math library), so all targets and all
+//! [instruction sets](crate::isa::Isa) give the same bits.
 //!
 //! Errors are measured against the `libm` crate's `f64` functions over **all** `f32` inputs, in units in the last
 //! place (ulp) of the exact result rounded to `f32`; `tests.rs` asserts them. NaN in gives NaN out (only its payload is

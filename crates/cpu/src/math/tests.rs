@@ -262,14 +262,14 @@ fn odd_and_even_functions() {
     }
 }
 
-/// Both instruction-set paths give the bits of the scalar function, wherever an element stands (in a vector or in the
+/// All instruction sets give the bits of the scalar function, wherever an element stands (in a vector or in the
 /// rest after the last vector, aligned or not, beside huge ones) and whether or not in place.
 #[test]
 fn kernels_give_the_bits_of_the_scalar_functions() {
     let inputs: Vec<f32> = sweep().step_by(7).map(f32::from_bits).collect();
     for case in &CASES {
         let expected: Vec<f32> = inputs.iter().map(|&x| (case.f)(x)).collect();
-        for isa in [Isa::Portable, Isa::Avx2].into_iter().filter(|isa| isa.is_available()) {
+        for isa in Isa::available() {
             let kernel = (case.kernel)(isa);
             let check = |start: usize, n: usize| {
                 let input = &inputs[start..start + n];

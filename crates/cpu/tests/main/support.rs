@@ -38,8 +38,8 @@ thread_local! {
     static CPUS: [Cpu; 4] = [1, 2, 3, 8].map(Cpu::new);
 }
 
-/// Runs on the CPU with every set of passes and several thread counts; all must agree to the bit. Returns
-/// what they agree on.
+/// Runs on the CPU with every set of passes and several thread counts; all must agree to the bit, and other instruction
+/// sets closely. Returns what they agree on.
 pub fn run_all_ways(
     outputs: &[Tensor],
     updates: &[(StateId, Tensor)],
@@ -63,12 +63,13 @@ pub fn run_all_ways(
             }
         }
     }
-    let portable = cpus[1].clone().with_isa(Isa::Portable);
-    let portable = run(&portable, outputs, updates, feeds, states);
     let (agreed, _) = agreed.unwrap();
-    if let (Ok(a), Ok(b)) = (&agreed, &portable) {
-        for (a, b) in a.0.iter().zip(&b.0) {
-            assert_close(a, b, 1e-4, "portable");
+    for isa in Isa::available().skip(1) {
+        let other = run(&cpus[1].clone().with_isa(isa), outputs, updates, feeds, states);
+        if let (Ok(a), Ok(b)) = (&agreed, &other) {
+            for (a, b) in a.0.iter().zip(&b.0) {
+                assert_close(a, b, 1e-4, &format!("{isa:?}"));
+            }
         }
     }
     agreed

@@ -120,7 +120,7 @@ pub struct TrainConfig {
     pub l1: f64,
     /// λ of λ·Σw² added to the loss.
     pub l2: f64,
-    /// The instruction set, on which the last bits depend: `avx2` or `portable`.
+    /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
     /// What is made small.
     pub loss: Loss,
@@ -195,7 +195,7 @@ impl TrainConfig {
         }
         match isa_named(&self.isa) {
             None => {
-                let hint = "instruction sets are avx2 and portable";
+                let hint = "instruction sets are avx512, avx2 and portable";
                 Some(("isa", format!("'{}' is unknown", self.isa), hint.into()))
             }
             Some(isa) if !isa.is_available() => {
@@ -243,7 +243,7 @@ mod off {
 /// The instruction set that a config names.
 #[must_use]
 pub fn isa_named(name: &str) -> Option<Isa> {
-    [Isa::Avx2, Isa::Portable].into_iter().find(|&isa| isa_name(isa) == name)
+    Isa::ALL.into_iter().find(|&isa| isa_name(isa) == name)
 }
 
 /// What a config calls an instruction set.
@@ -252,6 +252,7 @@ pub fn isa_name(isa: Isa) -> &'static str {
     match isa {
         Isa::Portable => "portable",
         Isa::Avx2 => "avx2",
+        Isa::Avx512 => "avx512",
     }
 }
 
