@@ -157,5 +157,9 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding) -> Shapes<'a> {
         sample: data.features.shape(),
         vocabulary: encoding.ids().into_iter().max(),
         outputs: data.targets.width(),
+        places: match &data.targets {
+            Targets::Sequence { length, .. } => Some(*length),
+            Targets::Classes { .. } | Targets::Values { .. } => None,
+        },
     }
 }
