@@ -137,7 +137,7 @@ pub struct SourceOptions {
     /// The kind of data, where it is not to be guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Tables: the column that is to be learned; else the last one.
+    /// What is to be learned, and what predictions are called. Tables: the column of that name; else the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Tables: what is done with the numbers of the target first.
@@ -200,7 +200,7 @@ impl SourceOptions {
     fn given(&self) -> [(&'static str, bool, &'static [Kind]); 18] {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
         [
-            ("target", self.target.is_some(), &[Text, Ratings, Series]),
+            ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
             ("column", self.column.is_some(), &[Text]),
             ("user", self.user.is_some(), &[Ratings]),
@@ -219,6 +219,12 @@ impl SourceOptions {
             ("rate", self.rate.is_some(), &[Audio]),
             ("mels", self.mels.is_some(), &[Audio]),
         ]
+    }
+
+    /// The names of all options.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        std::iter::once("kind").chain(given)
     }
 
     /// Refuses what means nothing for data of this kind, and numbers of 0.

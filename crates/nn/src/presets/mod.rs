@@ -3,6 +3,7 @@
 
 mod autoencoder;
 mod nodes;
+mod sequence;
 mod tables;
 mod vision;
 
@@ -19,6 +20,8 @@ pub struct Shapes<'a> {
     pub vocabulary: Option<usize>,
     /// How many numbers the network puts out: for each sample, or for each place of a sequence.
     pub outputs: usize,
+    /// How many places of a sequence get outputs; `None` where the sample as a whole gets them.
+    pub places: Option<usize>,
 }
 
 /// A network that has a name.
@@ -33,7 +36,10 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS].into_iter().flatten().collect()
+    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The preset of that name.

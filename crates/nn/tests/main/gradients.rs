@@ -32,7 +32,7 @@ fn replace(y: &Tensor, with: &HashMap<StateId, Tensor>) -> Tensor {
 }
 
 /// Numbers at least 0.1 from 0, where the kinks are, and within ±2.
-fn numbers(shape: &[usize], stream: u64) -> Value {
+pub fn numbers(shape: &[usize], stream: u64) -> Value {
     let n = shape.iter().product();
     let away = |x: f64| x.signum() * (0.1 + x.abs().min(1.9));
     let data: Vec<f64> = normal_f64(3, 0, stream, n).into_iter().map(away).collect();
@@ -40,7 +40,7 @@ fn numbers(shape: &[usize], stream: u64) -> Value {
 }
 
 /// Checks the gradient of `layer` by its input and all it holds. A buffer of variances must be positive.
-fn check(name: &str, layer: &dyn Network, mode: Mode, x: Value) {
+pub fn check(name: &str, layer: &dyn Network, mode: Mode, x: Value) {
     let held = states(layer);
     let mut inputs = vec![x];
     for (stream, (path, param)) in held.iter().enumerate() {

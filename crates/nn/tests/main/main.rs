@@ -13,6 +13,7 @@ mod normalise;
 mod optimizers;
 mod presets;
 mod regularise;
+mod sequence;
 mod sequential;
 mod store;
 mod vision;
