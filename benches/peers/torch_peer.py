@@ -20,6 +20,17 @@ def mlp(sizes):
     return nn.Sequential(*layers)
 
 
+class Recurrent(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        self.embedding = nn.Embedding(128, 128)
+        self.layers = kind(128, 256, 2, batch_first=True)
+        self.output = nn.Linear(256, 128)
+
+    def forward(self, ids):
+        return self.output(self.layers(self.embedding(ids))[0]).flatten(0, 1)
+
+
 class Block(nn.Module):
     def __init__(self, width, heads):
         super().__init__()
@@ -50,27 +61,27 @@ class Gpt(nn.Module):
         return self.head(self.norm(x)).flatten(0, 1)
 
 
-def gpt(batch, fused):
-    net = Gpt(256)
-    opt = torch.optim.AdamW(net.parameters(), lr=3e-4, weight_decay=0.01, **fused)
-    return net, opt, torch.randint(0, 256, (batch, 128)), torch.randint(0, 256, (batch * 128,))
-
-
 def make(workload, batch, mode):
     torch.manual_seed(0)
     fused = {"fused": True} if mode == "fused" else {}
-    y = None
-    if workload == "T6":
-        net, opt, x, y = gpt(batch, fused)
-    elif workload == "T1":
+    if workload == "T1":
         net = mlp([784, 512, 256, 10])
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
-        x, classes = torch.rand(batch, 784), 10
-    else:
+        x, y = torch.rand(batch, 784), torch.arange(batch) * 7 % 10
+    elif workload == "T2":
         net = mlp([20, 64, 64, 3])
         opt = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, **fused)
-        x, classes = torch.rand(batch, 20), 3
-    y = torch.arange(batch) * 7 % classes if y is None else y
+        x, y = torch.rand(batch, 20), torch.arange(batch) * 7 % 3
+    elif workload in ("T5", "T5gru"):
+        net = Recurrent(nn.LSTM if workload == "T5" else nn.GRU)
+        opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
+        x, y = torch.randint(128, (2, batch, 64))
+        y = y.flatten()
+    elif workload == "T6":
+        net = Gpt(256)
+        opt = torch.optim.AdamW(net.parameters(), lr=3e-4, weight_decay=0.01, **fused)
+        x, y = torch.randint(256, (2, batch, 128))
+        y = y.flatten()
 
     def step():
         opt.zero_grad()

@@ -29,27 +29,35 @@
 
 pub mod batch;
 pub mod dataset;
+mod detect;
 pub mod digits;
 pub mod encoding;
 mod error;
 pub mod features;
+mod files;
 pub mod idx;
+mod idx_problem;
 mod idx_set;
 pub mod options;
+mod pattern;
+pub mod place;
 pub mod random;
 pub mod readers;
+mod samples;
 pub mod scaling;
 pub mod source;
 pub mod split;
 pub mod suggest;
+mod table;
 pub mod targets;
 pub mod vocabulary;
 
 pub use batch::Batches;
 pub use dataset::Dataset;
 pub use encoding::Encoding;
-pub use error::{DataError, IdxProblem, split_hint};
+pub use error::{DataError, split_hint};
 pub use features::{Features, Raw};
+pub use idx_problem::IdxProblem;
 pub use options::{Kind, Level, Size, SourceOptions, Transform};
 pub use scaling::{Scaling, Standardise};
 pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_features, open_with};

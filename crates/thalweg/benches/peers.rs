@@ -3,11 +3,13 @@
 //!
 //! `cargo bench` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
 //! the interpreter (default `python3`). The workloads: T1 is the MLP 784-512-256-10 with Adam, T2 the MLP 20-64-64-3 with
-//! SGD and momentum, T6 the small causal Transformer of `peers/gpt.rs` with AdamW. `cargo bench -- T6` runs one of
-//! them.
+//! SGD and momentum, T5 and T5gru two recurrent layers over 64 characters with Adam, T6 a small causal Transformer
+//! with AdamW. Words behind `--` choose the workloads.
 
 #[path = "peers/gpt.rs"]
 mod gpt;
+#[path = "peers/recurrent.rs"]
+mod recurrent;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -26,13 +28,17 @@ struct Contest {
     mode: &'static str,
 }
 
-const CONTESTS: [Contest; 8] = [
+const CONTESTS: &[Contest] = &[
     Contest { workload: "T2", batch: 32, threads: 1, mode: "eager" },
     Contest { workload: "T2", batch: 32, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 2, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 2, mode: "fused" },
+    Contest { workload: "T5", batch: 32, threads: 1, mode: "fused" },
+    Contest { workload: "T5", batch: 32, threads: 2, mode: "fused" },
+    Contest { workload: "T5gru", batch: 32, threads: 1, mode: "fused" },
+    Contest { workload: "T5gru", batch: 32, threads: 2, mode: "fused" },
     Contest { workload: "T6", batch: 16, threads: 1, mode: "fused" },
     Contest { workload: "T6", batch: 16, threads: 2, mode: "fused" },
 ];
@@ -53,7 +59,8 @@ struct Step {
 impl Step {
     fn new(contest: &Contest) -> Fallible<Step> {
         match contest.workload {
-            "T6" => Step::gpt(contest),
+            "T5" | "T5gru" => recurrent::step(contest),
+            "T6" => gpt::step(contest),
             _ => Step::mlp(contest),
         }
     }
@@ -73,51 +80,35 @@ impl Step {
         }
         let n = contest.batch;
         network.build([n, inputs], DType::F32)?;
-        let x = Tensor::input("x", DType::F32, [n, inputs]);
-        let y = Tensor::input("y", DType::I64, [n]);
         let pixels = graph::random::uniform_f32(1, 0, 0, n * inputs);
-        let pixels = Value::new(&pixels, [n, inputs]).ok_or("the batch has the wrong size")?;
         let labels: Vec<i64> = (0..n as i64).map(|i| i * 7 % classes as i64).collect();
-        let feeds = [pixels, Value::from_slice(&labels)];
-        let logits = network.forward(&x);
-        Step::compile(contest, &network, logits, [x, y], feeds, (optimizer, lr))
+        let x = Value::new(&pixels, [n, inputs]).ok_or("the batch has the wrong size")?;
+        let y = Value::from_slice(&labels);
+        Step::of(&network, |logits| logits.clone(), optimizer, lr, [x, y], contest.threads)
     }
 
-    fn gpt(contest: &Contest) -> Fallible<Step> {
-        let (network, n) = (gpt::Gpt::new(), contest.batch * gpt::LENGTH);
-        let x = Tensor::input("x", DType::I64, [contest.batch, gpt::LENGTH]);
-        let y = Tensor::input("y", DType::I64, [n]);
-        let draw = |stream| -> Vec<i64> {
-            let numbers = graph::random::uniform_f32(1, 0, stream, n);
-            numbers.iter().map(|u| (u * gpt::VOCABULARY as f32) as i64).collect()
-        };
-        let ids = Value::new(&draw(0), x.shape()).ok_or("the batch has the wrong size")?;
-        let feeds = [ids, Value::from_slice(&draw(1))];
-        let logits = network.forward(&x);
-        let optimizer = nn::optim::AdamW::default().into();
-        Step::compile(contest, &network, logits, [x, y], feeds, (optimizer, 3e-4))
-    }
-
-    /// The step of a network that makes `logits` of the first input, against the labels of the second.
-    fn compile(
-        contest: &Contest,
-        network: &dyn Module,
-        logits: Tensor,
-        [x, y]: [Tensor; 2],
-        [x_value, y_value]: [Value; 2],
-        (optimizer, lr): (Optimizer, f64),
+    /// The step of a network on the batch `[x, y]`; `rows` makes its outputs rows of logits, one for each label.
+    fn of<M: Module + Forward>(
+        network: &M,
+        rows: impl Fn(&Tensor) -> Tensor,
+        optimizer: nn::Optimizer,
+        lr: f64,
+        [x, y]: [Value; 2],
+        threads: usize,
     ) -> Fallible<Step> {
         let mut store = Store::new(0);
         store.bind(network)?;
+        let x_input = Tensor::input("x", x.dtype(), x.shape());
+        let y_input = Tensor::input("y", y.dtype(), y.shape());
         let lr_input = Tensor::input("lr", DType::F64, graph::Shape::scalar());
-        let loss = nn::losses::cross_entropy(&logits, &y);
+        let loss = nn::losses::cross_entropy(&rows(&network.forward(&x_input)), &y_input);
         let params = nn::parameters(network);
         let wrt: Vec<Tensor> = params.iter().map(|(_, p)| p.tensor()).collect();
         let grads = graph::grad(&loss, &wrt)?;
         let step = Updater::new(optimizer).build(&mut store, &params, &grads, &loss, &lr_input)?;
-        let executor = cpu::Cpu::new(contest.threads);
-        let program = executor.compile(&[x, y, lr_input], &[loss], &step.writes)?;
-        Ok(Step { executor, program, store, x: x_value, y: y_value, lr: Value::scalar(lr) })
+        let executor = cpu::Cpu::new(threads);
+        let program = executor.compile(&[x_input, y_input, lr_input], &[loss], &step.writes)?;
+        Ok(Step { executor, program, store, x, y, lr: Value::scalar(lr) })
     }
 
     fn run(&mut self) -> Fallible<f64> {
@@ -199,8 +190,7 @@ fn profile(contest: &Contest) -> Fallible<()> {
     step.round(Duration::from_millis(20))?;
     let kernels = step.program.plan().steps.len();
     let mut times = vec![vec![]; kernels];
-    let begin = Instant::now();
-    while times[0].len() < 100 && begin.elapsed() < 8 * ROUND {
+    for _ in 0..100 {
         let mut last = Instant::now();
         let mut done = |kernel: usize| {
             let now = Instant::now();
@@ -229,13 +219,12 @@ fn profile(contest: &Contest) -> Fallible<()> {
 }
 
 fn main() -> Fallible<()> {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
-    let wanted = |c: &&Contest| {
-        let one = |a: &String| CONTESTS.iter().any(|c| c.workload == a);
-        !asked.iter().any(one) || asked.iter().any(|a| a == c.workload)
-    };
-    let contests = CONTESTS.iter().filter(wanted);
-    if asked.iter().any(|a| a == "profile") {
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let mut chosen = words.iter().filter(|word| *word != "profile").peekable();
+    let all = chosen.peek().is_none();
+    let chosen: Vec<&String> = chosen.collect();
+    let contests = CONTESTS.iter().filter(|c| all || chosen.iter().any(|w| *w == c.workload));
+    if words.iter().any(|word| word == "profile") {
         return contests.filter(|c| c.mode == "fused").try_for_each(profile);
     }
     let mut torch = Torch::start();

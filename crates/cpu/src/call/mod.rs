@@ -10,6 +10,7 @@ mod attention;
 mod cells;
 mod index;
 mod random;
+mod recurrent;
 mod reference;
 mod window;
 
@@ -116,6 +117,7 @@ fn fast(tensor: &Tensor, layouts: &[Layout], isa: Isa) -> Option<Box<dyn Kernel>
         .or_else(|| window::kernel(tensor))
         .or_else(|| random::kernel(tensor, isa))
         .or_else(|| arg::kernel(tensor, isa))
+        .or_else(|| recurrent::kernel(tensor, isa))
         .or_else(|| attention::kernel(tensor, layouts, isa))
 }
 

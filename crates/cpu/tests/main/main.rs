@@ -4,5 +4,6 @@ mod attention;
 mod calls;
 mod generated;
 mod program;
+mod recurrent;
 mod support;
 mod table;

@@ -3,9 +3,12 @@
 
 use thalweg::graph::ops::Attention;
 use thalweg::prelude::*;
+use thalweg::{graph, nn};
 
-pub const VOCABULARY: usize = 256;
-pub const LENGTH: usize = 128;
+use crate::{Contest, Fallible, Step};
+
+const VOCABULARY: usize = 256;
+const LENGTH: usize = 128;
 const WIDTH: usize = 256;
 const HEADS: usize = 4;
 const BLOCKS: usize = 4;
@@ -22,7 +25,7 @@ struct Block {
 }
 
 #[derive(Module)]
-pub struct Gpt {
+struct Gpt {
     tokens: Embedding,
     positions: Param,
     blocks: Vec<Block>,
@@ -58,7 +61,7 @@ impl Forward for Block {
 }
 
 impl Gpt {
-    pub fn new() -> Gpt {
+    fn new() -> Gpt {
         let init = Init::Normal { mean: 0.0, std: 1.0 };
         Gpt {
             tokens: Embedding::new(VOCABULARY, WIDTH),
@@ -77,4 +80,16 @@ impl Forward for Gpt {
         let x = self.blocks.iter().fold(x, |x, block| block.forward(&x));
         self.head.forward(&self.norm.forward(&x)).reshape([ids.numel(), VOCABULARY])
     }
+}
+
+pub fn step(contest: &Contest) -> Fallible<Step> {
+    let rows = contest.batch * LENGTH;
+    let tokens = |stream: u64| -> Vec<i64> {
+        let drawn = graph::random::uniform_f32(1, 0, stream, rows);
+        drawn.into_iter().map(|u| (u * VOCABULARY as f32) as i64).collect()
+    };
+    let x = Value::new(&tokens(0), [contest.batch, LENGTH]).ok_or("the batch does not fit")?;
+    let y = Value::from_slice(&tokens(1));
+    let optimizer = nn::optim::AdamW::default().into();
+    Step::of(&Gpt::new(), Tensor::clone, optimizer, 3e-4, [x, y], contest.threads)
 }

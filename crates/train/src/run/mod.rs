@@ -8,6 +8,7 @@
 //!                                              Model ◀──load─────┴──────────────────┘
 //! ```
 
+mod baselines;
 pub mod config;
 pub mod data;
 pub mod defaults;
@@ -22,6 +23,7 @@ mod mistakes;
 pub mod model;
 pub mod network;
 pub mod session;
+pub mod task;
 
 pub use config::{Config, DataConfig, TrainConfig};
 pub use data::{PartName, RunData};
@@ -31,6 +33,7 @@ pub use folder::RunFolder;
 pub use model::{Model, ModelFile};
 pub use network::NetworkConfig;
 pub use session::{Session, Summary};
+pub use task::Task;
 pub use thalweg_nn::{LayerSpec, NodeSpec, Updater};
 
 /// The version of thalweg, as `summary.json` and `model.json` record it.
