@@ -5,5 +5,6 @@ mod calls;
 mod generated;
 mod program;
 mod recurrent;
+mod rows;
 mod support;
 mod table;
