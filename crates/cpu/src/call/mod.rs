@@ -6,7 +6,9 @@
 
 mod arg;
 mod cells;
+mod conv;
 mod index;
+mod pool;
 mod random;
 mod reference;
 mod window;
@@ -88,6 +90,16 @@ impl Memory {
         self.to.cast()
     }
 
+    /// The scratch memory of all tasks.
+    fn shared<T>(&self) -> *mut T {
+        self.scratch.shared.cast()
+    }
+
+    /// The scratch memory of a worker.
+    fn local<T>(&self, worker: usize) -> *mut T {
+        self.scratch.local.wrapping_add(worker * self.scratch.local_stride).cast()
+    }
+
     /// The first `n` elements of input `i`.
     ///
     /// # Safety
@@ -113,6 +125,8 @@ fn fast(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
         .or_else(|| window::kernel(tensor))
         .or_else(|| random::kernel(tensor, isa))
         .or_else(|| arg::kernel(tensor, isa))
+        .or_else(|| conv::kernel(tensor, isa))
+        .or_else(|| pool::kernel(tensor, isa))
 }
 
 /// Calls `f` with ranges that together are `0..count`, each of about `each` elements' worth of `width` elements per

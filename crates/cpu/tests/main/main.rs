@@ -1,6 +1,7 @@
 //! The fast executor against the reference executor, and against itself.
 
 mod calls;
+mod conv;
 mod generated;
 mod program;
 mod support;
