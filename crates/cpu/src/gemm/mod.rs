@@ -13,6 +13,7 @@
 pub(crate) mod block;
 mod kernel;
 mod pack;
+mod panel;
 mod plan;
 mod tile;
 mod vector;
@@ -25,11 +26,13 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
-use block::{AnyKernel, launch};
+use block::AnyKernel;
+pub(crate) use block::launch;
 pub(crate) use kernel::{Outer, Target};
 pub(crate) use pack::PackB;
-pub(crate) use plan::part;
-use plan::{Plan, Registers};
+pub(crate) use panel::{Panel, panel_width};
+use plan::Plan;
+pub(crate) use plan::{Registers, part};
 use tile::{PackPanel, PackShared, Tile};
 pub use vector::Element;
 pub(crate) use vector::{Kernel, Vector};
@@ -136,22 +139,14 @@ impl<T: Element> Gemm<T> {
     /// Plans the products. The plan depends on the spec and the instruction set only.
     #[must_use]
     pub fn new(isa: Isa, spec: &GemmSpec) -> Self {
-        Self { isa, plan: Plan::new(spec, Self::registers(isa)), element: PhantomData }
+        Self { isa, plan: Plan::new(spec, registers::<T>(isa)), element: PhantomData }
     }
 
     /// Plans products with a B that the caller packs ([`Gemm::pack_b`]), to be multiplied by again and again: wherever a
     /// method takes B, it takes the packed one.
     #[must_use]
     pub fn with_packed_b(isa: Isa, spec: &GemmSpec) -> Self {
-        Self { isa, plan: Plan::packed(spec, Self::registers(isa)), element: PhantomData }
-    }
-
-    fn registers(isa: Isa) -> Registers {
-        match isa {
-            Isa::Portable => Registers::of::<T::Portable>(),
-            Isa::Avx2 => Registers::of::<T::Avx2>(),
-            Isa::Avx512 => Registers::of::<T::Avx512>(),
-        }
+        Self { isa, plan: Plan::packed(spec, registers::<T>(isa)), element: PhantomData }
     }
 
     /// Elements of a packed B: `[panels, k, panel width]`. A kernel that makes B as it goes can write it like this itself;
@@ -319,6 +314,15 @@ impl<T: Element> Gemm<T> {
     unsafe fn launch(&self, kernel: impl AnyKernel<T>) {
         // SAFETY: the caller's promise.
         unsafe { launch(self.isa, kernel) }
+    }
+}
+
+/// What the kernels of an instruction set have to work with.
+pub(crate) fn registers<T: Element>(isa: Isa) -> Registers {
+    match isa {
+        Isa::Portable => Registers::of::<T::Portable>(),
+        Isa::Avx2 => Registers::of::<T::Avx2>(),
+        Isa::Avx512 => Registers::of::<T::Avx512>(),
     }
 }
 

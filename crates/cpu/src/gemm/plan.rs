@@ -73,10 +73,10 @@ pub fn part(i: usize, parts: usize, len: usize) -> std::ops::Range<usize> {
 #[derive(Clone, Copy, Debug)]
 pub struct Registers {
     /// Elements of a vector.
-    lanes: usize,
+    pub lanes: usize,
     /// Rows of a block two vectors wide.
-    rows: usize,
-    element_bytes: usize,
+    pub rows: usize,
+    pub element_bytes: usize,
 }
 
 impl Registers {
