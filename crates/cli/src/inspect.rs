@@ -68,16 +68,8 @@ fn microscope<'a>(
     model: &'a Model,
     updater: &'a thalweg_train::run::Updater,
 ) -> Microscope<'a> {
-    Microscope {
-        network: model.trainer.network(),
-        specs: &model.file.layers,
-        store: model.trainer.store(),
-        loss: model.trainer.loss(),
-        updater,
-        lr: config.train.lr,
-        seed: config.train.seed,
-        cpu: model.trainer.cpu(),
-    }
+    let (lr, seed) = (config.train.lr, config.train.seed);
+    Microscope { trainer: &model.trainer, updater, lr, seed }
 }
 
 /// What of the costs is only known with the data at hand.
@@ -108,7 +100,7 @@ fn costs(config: &Config, model: &mut Model) -> Result<Costs, RunError> {
 }
 
 fn list(args: &Args, config: &Config, mut model: Model) -> Result<(), Failure> {
-    let rows = describe(model.trainer.network(), model.trainer.store(), &model.file.input)
+    let rows = describe(model.trainer.network(), model.trainer.store(), &model.file.sample())
         .map_err(RunError::from)?;
     let parameters = model.trainer.store().numel();
     let multiply_adds: u64 = rows.iter().map(|row| row.multiply_adds).sum();

@@ -11,6 +11,7 @@ mod output;
 mod predict;
 mod progress;
 mod step;
+mod summary;
 mod train;
 
 use std::process::ExitCode;

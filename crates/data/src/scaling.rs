@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Features, Raw};
 use crate::error::DataError;
+use crate::features::{Features, Raw};
 
 /// How raw values become network inputs: `x = (raw / full_scale − mean) / std`, computed in f64 and rounded once.
 ///
@@ -38,7 +38,7 @@ impl Scaling {
     ///
     /// Sums run in f64 over the rows in the given order, twice (mean, then squared distances from it); the
     /// standard deviation divides by n. Where all values are equal it is taken as 1, so that they come within
-    /// rounding of 0.
+    /// rounding of 0. Ids are names, not numbers: their scaling changes nothing.
     ///
     /// # Errors
     /// [`DataError::NoRows`], [`DataError::RowOutOfRange`].
@@ -53,7 +53,7 @@ impl Scaling {
         }
         let full_scale = features.full_scale();
         let stats = match (how, features.raw()) {
-            (Standardise::Off, _) => vec![(0.0, 1.0)],
+            (Standardise::Off, _) | (_, Raw::I64(_)) => vec![(0.0, 1.0)],
             (Standardise::Global, Raw::U8(_)) => {
                 vec![Stats::of_bytes(features, rows).finish(full_scale)]
             }

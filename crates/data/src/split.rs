@@ -2,11 +2,15 @@
 //! that were asked for, and every class is in each of them by its share. It depends on the targets, the fractions
 //! and the seed alone, so every machine makes the same one.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, Targets};
+use crate::dataset::Dataset;
 use crate::error::DataError;
 use crate::random::{shuffle, stream};
+use crate::targets::Targets;
 
 /// The share of the rows that each part takes; training has the rest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,7 +38,7 @@ impl Split {
     /// Of n rows, validation gets n·valid and test n·test, each rounded to the nearest (halves up), training the
     /// rest. Classes share each part in proportion to their rows, by largest remainder (ties to the smaller class
     /// number), after one row of every class was set aside for training. Which rows of a class go where is a
-    /// random draw by seed and class. Regression targets count as one class.
+    /// random draw by seed and class. Rows whose target is no single class count as of one class.
     ///
     /// # Errors
     /// [`DataError::Fraction`] for a fraction outside `0..1` or fractions that reach 1 together;
@@ -95,6 +99,104 @@ impl Fractions {
     }
 }
 
+/// Test rows that the rows themselves name, so that others find the same ones without this program's random numbers.
+/// A reader sets them apart before it looks at the others, so nothing of them enters an [`crate::Encoding`].
+///
+/// Written `crc32`, or `FIELD=VALUE` with further values after commas: `speaker=theo`, `take=0,1,2,3,4`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum TestRows {
+    /// The rows whose line, as it is in the file without its line end, has a CRC-32 (as in zip and PNG) that 5
+    /// divides; for files, their path in the folder or zip.
+    Crc32,
+    /// The rows whose field has one of these values: a column of a table, or a field of the label pattern.
+    Where {
+        /// The column or the field.
+        field: String,
+        /// Its values in the test rows.
+        values: Vec<String>,
+    },
+}
+
+impl TestRows {
+    /// `rows` without and with those that are kept for the test, in their order. `row` gives the line of a row and
+    /// its value of the field.
+    pub(crate) fn deal<'a>(
+        test: Option<&TestRows>,
+        rows: Vec<usize>,
+        row: impl Fn(usize) -> (&'a [u8], Option<&'a str>),
+    ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        let Some(test) = test else {
+            return Ok((rows, Vec::new()));
+        };
+        let (test_rows, train): (Vec<usize>, Vec<usize>) =
+            rows.into_iter().partition(|&i| test.holds(row(i)));
+        let missing = match (train.is_empty(), test_rows.is_empty()) {
+            (false, false) => return Ok((train, test_rows)),
+            (true, _) => "every row",
+            (false, true) => "no row",
+        };
+        Err(DataError::option(
+            "test",
+            format!("'{test}' is {missing}"),
+            "some rows must be for the test and some to learn from; check the field's values",
+        ))
+    }
+
+    fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
+        match self {
+            TestRows::Crc32 => crc32fast::hash(line).is_multiple_of(5),
+            TestRows::Where { values, .. } => {
+                value.is_some_and(|value| values.iter().any(|wanted| wanted == value))
+            }
+        }
+    }
+}
+
+impl fmt::Display for TestRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TestRows::Crc32 => f.write_str("crc32"),
+            TestRows::Where { field, values } => write!(f, "{field}={}", values.join(",")),
+        }
+    }
+}
+
+impl FromStr for TestRows {
+    type Err = DataError;
+
+    fn from_str(text: &str) -> Result<TestRows, DataError> {
+        if text == "crc32" {
+            return Ok(TestRows::Crc32);
+        }
+        match text.split_once('=') {
+            Some((field, values)) if !field.trim().is_empty() => Ok(TestRows::Where {
+                field: field.trim().into(),
+                values: values.split(',').map(|value| value.trim().into()).collect(),
+            }),
+            _ => Err(DataError::option(
+                "test",
+                format!("'{text}' names no rows"),
+                "write crc32, or FIELD=VALUE such as speaker=theo or take=0,1,2",
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for TestRows {
+    type Error = DataError;
+
+    fn try_from(text: String) -> Result<TestRows, DataError> {
+        text.parse()
+    }
+}
+
+impl From<TestRows> for String {
+    fn from(rows: TestRows) -> String {
+        rows.to_string()
+    }
+}
+
 /// n·fraction rounded to the nearest; 0 only where the fraction is 0.
 fn part_size(part: &'static str, n: usize, fraction: f64) -> Result<usize, DataError> {
     let size = (n as f64 * fraction + 0.5).floor() as usize;
@@ -110,7 +212,7 @@ fn part_size(part: &'static str, n: usize, fraction: f64) -> Result<usize, DataE
 /// The rows of each class, ascending.
 fn strata(targets: &Targets) -> Vec<Vec<usize>> {
     match targets {
-        Targets::Values { .. } => vec![(0..targets.rows()).collect()],
+        Targets::Values { .. } | Targets::Sequence { .. } => vec![(0..targets.rows()).collect()],
         Targets::Classes { labels, names } => {
             let mut strata = vec![Vec::new(); names.len()];
             for (row, &label) in labels.iter().enumerate() {

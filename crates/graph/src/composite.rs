@@ -55,7 +55,7 @@ pub fn alias(x: &Tensor) -> Tensor {
 }
 
 /// An error from inside a decomposition, to be given the composite's own place.
-fn inner(error: crate::error::Error) -> OpError {
+pub(crate) fn inner(error: crate::error::Error) -> OpError {
     OpError {
         kind: error.kind(),
         what: error.what().to_owned(),

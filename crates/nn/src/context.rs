@@ -4,10 +4,14 @@
 //! running statistics it updates belong to the *trace*: a thread-local frame that whoever compiles a step enters
 //! with [`trace`]. Outside any trace the mode is [`Mode::Eval`].
 
+mod step;
+
 use std::cell::RefCell;
 use std::collections::HashMap;
 
 use thalweg_graph::{DType, Layer, OpError, StateId, Tensor};
+
+pub use step::{Place, Step, cache, is_step, place, trace_step, whole_sequence};
 
 use crate::param::Param;
 
@@ -38,6 +42,21 @@ struct Frame {
     writes: Vec<(StateId, Tensor)>,
     penalties: Vec<Tensor>,
     calls: HashMap<String, u64>,
+    /// Where the step is in its sequence, where it goes through one place by place.
+    progress: Option<step::Progress>,
+}
+
+impl Frame {
+    fn new(mode: Mode, key: &Tensor) -> Frame {
+        Frame {
+            mode,
+            key: key.clone(),
+            writes: Vec::new(),
+            penalties: Vec::new(),
+            calls: HashMap::new(),
+            progress: None,
+        }
+    }
 }
 
 thread_local! {
@@ -63,6 +82,14 @@ fn in_frame<R>(f: impl FnOnce(&mut Frame) -> R) -> Option<R> {
 /// assert_eq!(Dropout::new(0.5).forward(&x).id(), x.id()); // outside a trace: the identity
 /// ```
 pub fn trace<R>(mode: Mode, key: &Tensor, f: impl FnOnce() -> R) -> Trace<R> {
+    let (result, frame) = framed(Frame::new(mode, key), f);
+    let (writes, penalties) =
+        frame.map(|frame| (frame.writes, frame.penalties)).unwrap_or_default();
+    Trace { result, writes, penalties }
+}
+
+/// Runs `f` in `frame`, and gives what it left there.
+fn framed<R>(frame: Frame, f: impl FnOnce() -> R) -> (R, Option<Frame>) {
     /// Removes the frame, also when `f` panics, and with it the frames above that a panic left.
     struct Leave(usize);
     impl Drop for Leave {
@@ -70,23 +97,12 @@ pub fn trace<R>(mode: Mode, key: &Tensor, f: impl FnOnce() -> R) -> Trace<R> {
             FRAMES.with_borrow_mut(|frames| frames.truncate(self.0));
         }
     }
-    let frame = Frame {
-        mode,
-        key: key.clone(),
-        writes: Vec::new(),
-        penalties: Vec::new(),
-        calls: HashMap::new(),
-    };
-    let leave = FRAMES.with_borrow_mut(|frames| {
+    let _leave = FRAMES.with_borrow_mut(|frames| {
         frames.push(frame);
         Leave(frames.len() - 1)
     });
     let result = f();
-    let (writes, penalties) =
-        in_frame(|frame| (std::mem::take(&mut frame.writes), std::mem::take(&mut frame.penalties)))
-            .unwrap_or_default();
-    drop(leave);
-    Trace { result, writes, penalties }
+    (result, FRAMES.with_borrow_mut(Vec::pop))
 }
 
 /// True while a step is being described on this thread.
@@ -128,10 +144,11 @@ pub fn write(param: &Param, value: Tensor) {
 }
 
 /// Adds the scalar `term` to what the step makes small beside its loss: the divergence of a variational autoencoder, the
-/// weight decay of one layer. Outside a training trace nothing happens.
+/// weight decay of one layer. The same tensor counts once. Outside a training trace nothing happens.
 pub fn penalty(term: &Tensor) {
     in_frame(|frame| {
-        if frame.mode == Mode::Train {
+        let known = frame.penalties.iter().any(|known| known.id() == term.id());
+        if frame.mode == Mode::Train && !known {
             frame.penalties.push(term.clone());
         }
     });

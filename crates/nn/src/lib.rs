@@ -6,13 +6,16 @@
 extern crate self as thalweg_nn;
 
 pub mod activations;
+pub mod augment;
 pub mod context;
+pub mod dag;
 pub mod init;
 pub mod layers;
 pub mod losses;
 pub mod module;
 pub mod optim;
 pub mod param;
+pub mod presets;
 pub mod schedule;
 pub mod sequential;
 pub mod spec;
@@ -20,6 +23,7 @@ pub mod store;
 
 pub use activations::Activations;
 pub use context::{Mode, Trace};
+pub use dag::{Dag, Node, NodeSpec};
 pub use init::Init;
 pub use layers::*;
 pub use losses::Loss;

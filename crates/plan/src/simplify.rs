@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use thalweg_graph::ops::{
-    Binary, Broadcast, Cast, Constant, Detach, Full, Permute, Reduce, ReduceKind, Reshape, Select,
-    Unary,
+    Binary, Broadcast, Cast, Constant, Detach, Full, Pad, Permute, Reduce, ReduceKind, Reshape,
+    Select, Slice, Unary,
 };
 use thalweg_graph::{Class, NoStates, Reference, Shape, Tensor, Value, reachable};
 
@@ -52,6 +52,7 @@ fn rewrite(t: &Tensor) -> Tensor {
     fold(t)
         .or_else(|| algebra(t))
         .or_else(|| movement(t))
+        .or_else(|| slice_of_pad(t))
         .or_else(|| order_reduction(t))
         .unwrap_or(t.clone())
 }
@@ -162,6 +163,41 @@ fn movement(t: &Tensor) -> Option<Tensor> {
         return Some(inner.inputs()[0].permute(&order));
     }
     None
+}
+
+/// A slice of a padded tensor is a padded slice: the tensor's own where it lies inside, one number where it lies outside. A
+/// slice of a sum of padded tensors, which is how the cotangents of several slices of one result come together,
+/// is the sum of the slices. What nobody reads of such cotangents is then never made.
+fn slice_of_pad(t: &Tensor) -> Option<Tensor> {
+    let slice = t.op().downcast::<Slice>()?;
+    let inner = &t.inputs()[0];
+    if slice.steps.iter().any(|&step| step != 1) {
+        return None;
+    }
+    if inner.op().downcast::<Binary>() == Some(&Binary::Add) && t.numel() < inner.numel() {
+        let [a, b] = [0, 1].map(|i| t.with_inputs(&inner.inputs()[i..=i]));
+        let [x, y] = [&a, &b].map(slice_of_pad);
+        return (x.is_some() || y.is_some()).then(|| x.unwrap_or(a) + y.unwrap_or(b));
+    }
+    let pad = inner.op().downcast::<Pad>().filter(|pad| pad.steps.iter().all(|&step| step == 1))?;
+    let mut source = inner.inputs()[0].clone();
+    let (mut before, mut after) = (vec![], vec![]);
+    for axis in 0..t.rank() {
+        let (start, end) = (slice.starts[axis], slice.starts[axis] + slice.lens[axis]);
+        let (first, past) = (pad.starts[axis], pad.starts[axis] + source.shape()[axis]);
+        let (from, to) = (start.max(first), end.min(past));
+        if from >= to {
+            return Some(Tensor::full(pad.value, t.dtype(), t.shape()));
+        }
+        before.push(from - start);
+        after.push(end - to);
+        if (from, to) != (first, past) {
+            source = source.narrow(axis as isize, from - first, to - from);
+        }
+    }
+    let whole = before.iter().chain(&after).all(|&n| n == 0);
+    let source = slice_of_pad(&source).unwrap_or(source);
+    Some(if whole { source } else { source.pad(&before, &after, pad.value) })
 }
 
 /// A reduction as the executors know them: over trailing axes, or over leading ones. Axes of extent 1 are

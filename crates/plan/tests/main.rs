@@ -1,7 +1,8 @@
 //! What the planner promises: exact simplification, one program where one pass suffices, states in place, memory
 //! that is used again.
 
-use thalweg_graph::{DType, NoStates, Reference, StateId, Tensor, grad, verify};
+use thalweg_graph::ops::{Cell, Recurrence, RecurrentState, RecurrentWeights};
+use thalweg_graph::{DType, NoStates, Reference, StateId, Tensor, grad, reachable, verify};
 use thalweg_plan::simplify::simplify;
 use thalweg_plan::{Code, Home, Kernel, Passes, Plan, RowProgram, plan};
 
@@ -117,6 +118,47 @@ fn equal_nodes_are_computed_once_and_constants_now() {
         [2.0; 3]
     );
     verify(std::slice::from_ref(folded)).unwrap();
+}
+
+#[test]
+fn slices_of_padded_tensors_are_not_padded() {
+    let x = input(&[3, 4]);
+    let padded = x.pad(&[2, 1], &[1, 2], 7.0);
+    let rows = |t: Tensor| simplify(&[t], true).remove(0);
+    assert_eq!(rows(padded.narrow(0, 2, 3).narrow(1, 1, 4)).id(), x.id());
+    assert_eq!(rows(padded.narrow(1, 2, 2)).op().name(), "pad");
+    let sum = x.reshape([12]).pad(&[0], &[8], 0.0) + input(&[8]).pad(&[12], &[0], 0.0);
+    let part = rows(sum.narrow(0, 12, 8));
+    assert_eq!(part.op().name(), "add");
+    assert!(reachable(&[part]).iter().all(|t| t.op().name() != "pad"));
+    // Every window of a padded tensor, with the reference's values.
+    for start in 0..6 {
+        for len in 0..=6 - start {
+            let x = Tensor::new(&[1.0f32, 2.0, 3.0], [3]);
+            let window = x.pad(&[2], &[1], 7.0).narrow(0, start, len);
+            let both = [window.clone(), rows(window)];
+            let values = Reference::new().evaluate(&both, &[], &NoStates).unwrap();
+            assert_eq!(values[0].floats(), values[1].floats(), "{start}..{}", start + len);
+        }
+    }
+}
+
+/// The parts of a recurrent layer's result that have no cotangent do not get one of zeros in memory.
+#[test]
+fn recurrent_gradients_are_not_padded() {
+    let how = Recurrence { cell: Cell::Lstm, reverse: false };
+    let (steps, batch, units) = (6, 2, 3);
+    let w_hh = input(&[4 * units, units]);
+    let bias = input(&[4 * units]);
+    let weights = RecurrentWeights { w_hh: w_hh.clone(), b_ih: bias.clone(), b_hh: bias.clone() };
+    let zeros = Tensor::zeros(DType::F32, [batch, units]);
+    let start = RecurrentState { h: zeros.clone(), c: Some(zeros) };
+    let out = input(&[steps, batch, 4 * units]).recurrent(how, &weights, &start, None);
+    let gradients = grad(&out.output.sum_all(), &[w_hh, bias]).unwrap();
+    let plan = plan(&gradients, &[], Passes::default()).unwrap();
+    let names: Vec<&str> = plan.steps.iter().map(|step| step.name).collect();
+    assert!(!names.contains(&"pad") && !names.contains(&"slice"), "{names:?}");
+    assert_eq!(names.iter().filter(|name| name.starts_with("recurrent")).count(), 2, "{names:?}");
 }
 
 #[test]

@@ -10,6 +10,7 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
 mod plan;
@@ -24,6 +25,10 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+use block::{AnyKernel, launch};
+pub(crate) use kernel::{Outer, Target};
+pub(crate) use pack::PackB;
+pub(crate) use plan::part;
 use plan::{Plan, Registers};
 use tile::{PackPanels, Tile};
 pub use vector::Element;
@@ -312,18 +317,9 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K>(&self, kernel: K)
-    where
-        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
-    {
+    unsafe fn launch(&self, kernel: impl AnyKernel<T>) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match self.isa {
-                Isa::Portable => T::Portable::launch(kernel),
-                Isa::Avx2 => T::Avx2::launch(kernel),
-                Isa::Avx512 => T::Avx512::launch(kernel),
-            }
-        }
+        unsafe { launch(self.isa, kernel) }
     }
 }
 

@@ -21,6 +21,8 @@ macro_rules! run {
     };
 }
 
+pub(super) use run;
+
 /// A tile of one product of the batch.
 ///
 /// Valid memory: A, B and C as the plan's spec says; `shared` as packed by [`PackPanels`], if the plan shares B;

@@ -1,7 +1,9 @@
 //! The fast executor against the reference executor, and against itself.
 
+mod attention;
 mod calls;
 mod generated;
 mod program;
+mod recurrent;
 mod support;
 mod table;

@@ -11,14 +11,14 @@ fn open_set(folder: &tempfile::TempDir) -> Result<Loaded, DataError> {
 fn labels_of(data: &Dataset) -> &[i64] {
     match &data.targets {
         Targets::Classes { labels, .. } => labels,
-        Targets::Values { .. } => panic!("classes were expected"),
+        _ => panic!("classes were expected"),
     }
 }
 
 #[test]
 fn a_set_with_a_test_part() {
     let folder = set();
-    let Loaded { train, test, attribution } = open_set(&folder).unwrap();
+    let Loaded { train, test, attribution, .. } = open_set(&folder).unwrap();
     let test = test.unwrap();
     assert_eq!(attribution, None);
     assert_eq!(train.name, folder.path().file_name().unwrap().to_str().unwrap());

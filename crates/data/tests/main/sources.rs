@@ -1,8 +1,19 @@
 //! What the user may type, and what is said where it leads nowhere.
 
-use thalweg_data::{Dataset, EMBEDDED, Features, Raw, Targets, open, open_as, open_features};
+use thalweg_data::{
+    DataError, Dataset, EMBEDDED, Encoding, Features, Loaded, Raw, SourceOptions, Targets, open,
+    open_as, open_features,
+};
 
 use crate::files::*;
+
+fn features_of(spec: &str) -> Result<Features, DataError> {
+    open_features(spec, &Encoding::Values, &SourceOptions::default())
+}
+
+fn known(spec: &str, classes: &[String]) -> Result<Loaded, DataError> {
+    open_as(spec, &Encoding::Values, classes, &SourceOptions::default())
+}
 
 #[test]
 fn the_embedded_digits() {
@@ -22,7 +33,7 @@ fn the_embedded_digits() {
     let counts: Vec<usize> = (0..10).map(|d| labels.iter().filter(|&&l| l == d).count()).collect();
     assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
     assert_eq!(names.join(""), "0123456789");
-    assert_eq!(open_features("digits").unwrap(), data.features);
+    assert_eq!(features_of("digits").unwrap(), data.features);
 }
 
 #[test]
@@ -53,7 +64,7 @@ fn an_unknown_name_gets_the_nearest_one() {
         open(text(&folder.path().join("minst"))),
         &[&format!("did you mean '{}'?", near.display())],
     );
-    assert_says(open_features("digist"), &["did you mean 'digits'?"]);
+    assert_says(features_of("digist"), &["did you mean 'digits'?"]);
 }
 
 #[test]
@@ -67,10 +78,10 @@ fn kinds_that_are_not_read_today_are_named() {
     let wanted =
         [text(&csv), "not a kind of data that is read today", "a .csv file", "IDX", "digits"];
     assert_says(open(text(&csv)), &wanted);
-    assert_says(open_features(text(&csv)), &wanted);
+    assert_says(features_of(text(&csv)), &wanted);
     put(folder.path(), "zebra.png", b"");
     assert_says(open(text(folder.path())), &["2 entries", "'table.csv' first"]);
-    assert_says(open_features(text(folder.path())), &["has no file train-images-idx3-ubyte[.gz]"]);
+    assert_says(features_of(text(folder.path())), &["has no file train-images-idx3-ubyte[.gz]"]);
     let odd = put(folder.path(), "noname", b"");
     assert_says(open(text(&odd)), &["without an extension"]);
     assert_says(open(text(&csv.join("below"))), &["cannot read", "below"]);
@@ -91,7 +102,7 @@ fn a_single_file_stands_for_its_pair() {
     std::fs::remove_file(folder.path().join(TEST_LABELS)).unwrap();
     let alone = folder.path().join(TEST_IMAGES);
     assert_says(open(text(&alone)), &["has no file t10k-labels-idx1-ubyte[.gz]"]);
-    assert_eq!(open_features(text(&alone)).unwrap().rows(), 2);
+    assert_eq!(features_of(text(&alone)).unwrap().rows(), 2);
 }
 
 #[test]
@@ -100,11 +111,11 @@ fn features_need_no_labels() {
     for file in [TRAIN_LABELS, TEST_LABELS] {
         std::fs::remove_file(folder.path().join(file)).unwrap();
     }
-    assert_eq!(open_features(text(folder.path())).unwrap().rows(), 2, "the test part");
+    assert_eq!(features_of(text(folder.path())).unwrap().rows(), 2, "the test part");
     std::fs::remove_file(folder.path().join(TEST_IMAGES)).unwrap();
-    assert_eq!(open_features(text(folder.path())).unwrap().rows(), 6, "the training part");
+    assert_eq!(features_of(text(folder.path())).unwrap().rows(), 6, "the training part");
     let odd_name = put(folder.path(), "mine.bin", &images(4));
-    assert_eq!(open_features(text(&odd_name)).unwrap().rows(), 4);
+    assert_eq!(features_of(text(&odd_name)).unwrap().rows(), 4);
 }
 
 #[test]
@@ -153,13 +164,13 @@ fn a_network_brings_its_own_classes() {
     put(folder.path(), TEST_LABELS, &labels(&[2, 2]));
     let pair = folder.path().join(TEST_IMAGES);
     assert_says(open(text(&pair)), &["no training sample has label 0, 1;"]);
-    let loaded = open_as(text(&pair), &names(5)).unwrap();
+    let loaded = known(text(&pair), &names(5)).unwrap();
     assert_eq!(loaded.train.targets, Targets::Classes { labels: vec![2, 2], names: names(5) });
-    assert_says(open_as(text(&pair), &names(2)), &["sample 0 has label 2", "from 0 to 1"]);
-    let whole = open_as(text(folder.path()), &names(4)).unwrap();
+    assert_says(known(text(&pair), &names(2)), &["sample 0 has label 2", "from 0 to 1"]);
+    let whole = known(text(folder.path()), &names(4)).unwrap();
     assert_eq!((whole.train.targets.width(), whole.test.unwrap().targets.width()), (4, 4));
 
-    assert!(open_as("digits", &names(10)).is_ok());
-    let refused = open_as("digits", &names(3));
+    assert!(known("digits", &names(10)).is_ok());
+    let refused = known("digits", &names(3));
     assert_says(refused, &["'digits'", "classes are 0, 1, 2, 3, 4", "the network's are 0, 1, 2\n"]);
 }

@@ -75,6 +75,10 @@ impl Op for MatMul {
     fn class(&self) -> Class<'_> {
         Class::MatMul
     }
+
+    fn multiply_adds(&self, inputs: &[Tensor], output: &Tensor) -> u64 {
+        output.numel() as u64 * inputs[0].dim(-1) as u64
+    }
 }
 
 impl Tensor {

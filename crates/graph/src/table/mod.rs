@@ -5,9 +5,12 @@
 //! compares with the [`Reference`](crate::Reference). Samples are made by [`Sample::value`] from a seed, so
 //! that every test sees the same numbers.
 
+mod attention;
+mod conv;
 mod elementwise;
 mod index;
 mod movement;
+mod recurrent;
 mod reduce;
 mod source;
 
@@ -154,7 +157,10 @@ pub fn table() -> Vec<OpEntry> {
         reduce::entries(),
         movement::entries(),
         index::entries(),
+        recurrent::entries(),
         source::entries(),
+        conv::entries(),
+        attention::entries(),
     ]
     .into_iter()
     .flatten()
@@ -169,7 +175,7 @@ pub fn op_names() -> Vec<&'static str> {
     let compare = Compare::ALL.iter().map(|op| op.name());
     let reduce =
         ReduceKind::ALL.iter().map(|&kind| crate::ops::Reduce { kind, axes: vec![] }.name());
-    const OTHERS: [&str; 27] = [
+    const OTHERS: &[&str] = &[
         "select",
         "cast",
         "iota",
@@ -194,11 +200,23 @@ pub fn op_names() -> Vec<&'static str> {
         "update_slice_at",
         "argsort",
         "cumsum",
+        "conv",
+        "conv_input_grad",
+        "conv_weight_grad",
+        "max_pool",
+        "max_pool_grad",
+        "max_pool_pick",
+        "avg_pool",
+        "avg_pool_grad",
+        "attention",
+        "attention_grad",
+        "recurrent",
+        "recurrent_grad",
         "random_uniform",
         "random_normal",
         "random_bernoulli",
     ];
-    unary.chain(binary).chain(compare).chain(reduce).chain(OTHERS).collect()
+    unary.chain(binary).chain(compare).chain(reduce).chain(OTHERS.iter().copied()).collect()
 }
 
 fn sample(dtype: DType, shape: impl Into<Shape>, domain: Domain) -> Sample {

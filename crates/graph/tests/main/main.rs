@@ -5,3 +5,4 @@ mod gradients;
 mod graphs;
 mod ops;
 mod table;
+mod windows;

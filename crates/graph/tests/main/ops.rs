@@ -1,7 +1,7 @@
 //! What single ops give: numbers that follow from their definitions.
 
-use thalweg_graph::ops::RandomKind;
-use thalweg_graph::{DType, NoStates, RefValue, Reference, Tensor, random};
+use thalweg_graph::ops::{Cell, RandomKind, Recurrence, RecurrentState, RecurrentWeights};
+use thalweg_graph::{DType, NoStates, RefValue, Reference, Tensor, grad, random};
 
 fn evaluate(tensor: &Tensor) -> RefValue {
     Reference::new().evaluate(std::slice::from_ref(tensor), &[], &NoStates).unwrap().remove(0)
@@ -117,4 +117,55 @@ fn nan_is_not_hidden() {
         assert!(evaluate(&tensor).floats()[1].is_nan(), "{tensor:?}");
     }
     assert_eq!(evaluate(&x.argmax(0)).ints(), [1]);
+}
+
+/// A padded sequence gives what the unpadded one does: results and gradients, in both directions.
+#[test]
+fn padding_does_not_change_a_recurrence() {
+    let (steps, units, lengths) = (4, 2, [2usize, 4, 1]);
+    let noise = |seed: u64, shape: &[usize]| {
+        let elements = random::uniform_f64(seed, 0, 0, shape.iter().product());
+        Tensor::new(&elements.iter().map(|x| x * 2.0 - 1.0).collect::<Vec<f64>>(), shape)
+    };
+    for cell in Cell::ALL {
+        for reverse in [false, true] {
+            let rows = cell.gates() * units;
+            let weights = RecurrentWeights {
+                w_hh: noise(1, &[rows, units]),
+                b_ih: noise(2, &[rows]),
+                b_hh: noise(3, &[rows]),
+            };
+            let x = noise(4, &[steps, 3, rows]);
+            let c = (cell == Cell::Lstm).then(|| noise(6, &[3, units]));
+            let start = RecurrentState { h: noise(5, &[3, units]), c };
+            // Output, state and the gradient of x of some sequences, each cut to `steps`.
+            let walk = |first: usize, count: usize, steps: usize, lengths: Option<&Tensor>| {
+                let x = x.narrow(1, first, count).narrow(0, 0, steps);
+                let of = |t: &Tensor| t.narrow(0, first, count);
+                let start = RecurrentState { h: of(&start.h), c: start.c.as_ref().map(of) };
+                let how = Recurrence { cell, reverse };
+                let out = x.recurrent(how, &weights, &start, lengths);
+                let state = match &out.state.c {
+                    Some(c) => &out.state.h + c,
+                    None => out.state.h.clone(),
+                };
+                let loss = (&out.output * &out.output).sum_all() + state.exp().sum_all();
+                let dx = grad(&loss, std::slice::from_ref(&x)).unwrap().remove(0);
+                [out.output, dx, state.unsqueeze(0)]
+            };
+            let padded = walk(0, 3, steps, Some(&ints(&lengths.map(|n| n as i64))));
+            for (i, &len) in lengths.iter().enumerate() {
+                for (whole, alone) in padded.iter().zip(&walk(i, 1, len, None)) {
+                    let row = whole.narrow(1, i, 1);
+                    let shown = row.narrow(0, 0, alone.dim(0));
+                    let rest = row.narrow(0, alone.dim(0), row.dim(0) - alone.dim(0));
+                    let (shown, alone) = (evaluate(&shown).floats(), evaluate(alone).floats());
+                    for (a, b) in shown.iter().zip(&alone) {
+                        assert!((a - b).abs() < 1e-14, "{cell:?} {reverse}: {shown:?} {alone:?}");
+                    }
+                    assert!(evaluate(&rest).floats().iter().all(|&x| x == 0.0), "{cell:?}");
+                }
+            }
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 mod activations;
 mod context;
+mod dag;
 mod derive;
 mod golden;
 mod gradients;
@@ -10,5 +11,9 @@ mod layers;
 mod losses;
 mod normalise;
 mod optimizers;
+mod presets;
+mod regularise;
+mod sequence;
 mod sequential;
 mod store;
+mod vision;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use thalweg_cpu::Isa;
-use thalweg_data::{Dataset, Fractions, Standardise};
-use thalweg_nn::optim::{AdamW, Group};
-use thalweg_nn::{LayerSpec, Loss, Optimizer, Schedule, Updater, losses, mlp};
+use thalweg_data::{Fractions, SourceOptions, Standardise};
+use thalweg_nn::optim::Group;
+use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
+use super::network::NetworkConfig;
 use crate::{BatchSize, FitOptions, TrainError};
 
 /// A run, fully described.
@@ -26,17 +27,42 @@ pub struct Config {
 
 /// The table `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The name of an embedded set, or a path (in a file: relative to it).
     pub path: String,
-    /// What the predictions are called.
-    pub target: String,
+    /// What is known about the source: its kind, columns, sizes, the rows for the test. `target` is also what the
+    /// predictions are called. All of it stands directly in `[data]`.
+    #[serde(flatten)]
+    pub source: SourceOptions,
+    /// How values are scaled: `global` (one mean and deviation for all), `per_feature` or `off`.
+    pub standardise: Standardise,
     /// The shares of the rows that are held out: `{ valid = 0.1, test = 0.2 }`.
     #[serde(deserialize_with = "strict")]
     pub split: Fractions,
-    /// How values are scaled: `global` (one mean and deviation for all), `per_feature` or `off`.
-    pub standardise: Standardise,
+}
+
+impl DataConfig {
+    /// The keys of the table. Since it is flattened, serde lets others pass.
+    pub(super) fn keys() -> Vec<&'static str> {
+        ["path", "standardise", "split"].into_iter().chain(SourceOptions::names()).collect()
+    }
+
+    /// What the predictions are called.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.source.target.as_deref().unwrap_or("label")
+    }
+}
+
+/// What a network is to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The targets of the data.
+    #[default]
+    Targets,
+    /// The sample itself: an autoencoder.
+    Reconstruct,
 }
 
 /// Fractions without any other key.
@@ -50,28 +76,12 @@ fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fractions, D::Er
     Strict::deserialize(deserializer).map(|Strict { valid, test }| Fractions { valid, test })
 }
 
-/// The table `[network]`: either `layers`, or a multi-layer perceptron of `hidden` sizes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NetworkConfig {
-    /// The sizes of the hidden layers, from the input on; `[]` for none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hidden: Option<Vec<usize>>,
-    /// What follows each hidden layer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activation: Option<LayerSpec>,
-    /// The probability of dropout after each hidden layer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dropout: Option<f64>,
-    /// All layers, the one that gives the outputs included.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layers: Option<Vec<LayerSpec>>,
-}
-
 /// The table `[train]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
+    /// What the network is to say: the `targets` of the data, or `reconstruct` the sample itself.
+    pub goal: Objective,
     /// Passes over the training rows.
     pub epochs: usize,
     /// Rows in a step, or `"full"`.
@@ -88,8 +98,8 @@ pub struct TrainConfig {
     /// Stop after this time, saving included: `90s`, `10m`, `1h30m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_time: Option<String>,
-    /// Stop after this many epochs without a better validation loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Stop after this many epochs without a better validation loss; or `off`.
+    #[serde(default, with = "off")]
     pub patience: Option<usize>,
     /// Stop where the training loss has improved by less than this for `tol_patience` epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -100,8 +110,8 @@ pub struct TrainConfig {
     pub restore_best: bool,
     /// Batches whose gradients are added up for one step.
     pub accumulate: usize,
-    /// The greatest norm of the gradient.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The greatest norm of the gradient; or `off`.
+    #[serde(default, with = "off")]
     pub clip_norm: Option<f64>,
     /// The greatest absolute value in the gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -123,112 +133,7 @@ pub struct TrainConfig {
     pub groups: Vec<Group>,
 }
 
-/// The networks that `--preset` knows, each with what it is.
-pub const PRESETS: &[(&str, &str)] = &[
-    ("linear", "no hidden layer: logistic regression"),
-    ("mlp", "two hidden layers, their sizes chosen for the data (the default)"),
-    ("mlp-large", "1024-512-256 with dropout 0.2"),
-];
-
-/// The sizes from which on images get the wide network.
-const WIDE_INPUT: usize = 256;
-/// The training rows up to which a set is small: it gets more epochs of smaller batches.
-const SMALL_SET: usize = 5_000;
-
-impl NetworkConfig {
-    /// A preset for samples of `width` values; `None` where there is none of that name.
-    #[must_use]
-    pub fn preset(name: &str, width: usize) -> Option<NetworkConfig> {
-        let (hidden, dropout) = match name {
-            "linear" => (vec![], 0.0),
-            "mlp" if width >= WIDE_INPUT => (vec![512, 256], 0.1),
-            "mlp" => (vec![128, 64], 0.2),
-            "mlp-large" => (vec![1024, 512, 256], 0.2),
-            _ => return None,
-        };
-        let activation = Some(LayerSpec::Relu {});
-        Some(NetworkConfig {
-            hidden: Some(hidden),
-            activation,
-            dropout: Some(dropout),
-            layers: None,
-        })
-    }
-
-    /// The layers for samples of shape `sample` and `outputs` outputs.
-    #[must_use]
-    pub fn layers(&self, sample: &[usize], outputs: usize) -> Vec<LayerSpec> {
-        if let Some(layers) = &self.layers {
-            return layers.clone();
-        }
-        let hidden = self.hidden.as_deref().unwrap_or_default();
-        let activation = self.activation.clone().unwrap_or(LayerSpec::Relu {});
-        let mut layers = mlp(hidden, activation, self.dropout.unwrap_or(0.0), outputs);
-        if sample.len() > 1 {
-            layers.insert(0, LayerSpec::Flatten { start: 1 });
-        }
-        layers
-    }
-}
-
 impl Config {
-    /// What is done with a data set where nobody says otherwise. `brings_test`: the set has a test part of its own.
-    #[must_use]
-    pub fn defaults(data: &Dataset, brings_test: bool) -> Config {
-        let (rows, width) = (data.rows(), data.features.width());
-        let small = rows <= SMALL_SET;
-        let (epochs, batch_size, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
-        let loss = match &data.targets {
-            thalweg_data::Targets::Classes { .. } => losses::CrossEntropy::default().into(),
-            thalweg_data::Targets::Values { .. } => losses::Mse::default().into(),
-        };
-        let network = NetworkConfig::preset("mlp", width);
-        let network = network.unwrap_or(NetworkConfig {
-            hidden: None,
-            activation: None,
-            dropout: None,
-            layers: None,
-        });
-        Config {
-            data: DataConfig {
-                path: data.name.clone(),
-                target: "label".into(),
-                split: Fractions { valid: 0.1, test: if brings_test { 0.0 } else { 0.2 } },
-                standardise: Standardise::Global,
-            },
-            network,
-            train: TrainConfig {
-                epochs,
-                batch_size: BatchSize::Rows(batch_size),
-                drop_last: false,
-                lr,
-                seed: 0,
-                max_steps: None,
-                max_time: None,
-                patience: None,
-                tol: None,
-                tol_patience: 3,
-                restore_best: false,
-                accumulate: 1,
-                clip_norm: None,
-                clip_value: None,
-                l1: 0.0,
-                l2: 0.0,
-                isa: isa_name(Isa::detect()).into(),
-                loss,
-                optimizer: AdamW::default().into(),
-                schedule: Schedule::OneCycle {
-                    max: None,
-                    total: None,
-                    pct_start: 0.3,
-                    div: 25.0,
-                    final_div: 1e4,
-                },
-                groups: vec![],
-            },
-        }
-    }
-
     /// The config as the text of `config.toml`.
     ///
     /// # Errors
@@ -302,6 +207,39 @@ impl TrainConfig {
     }
 }
 
+/// A number, or `off`: a default that is a number must be written down where it was switched off.
+mod off {
+    use serde::de::{DeserializeOwned, Deserializer, Error};
+    use serde::{Deserialize, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum OrOff<T> {
+        Number(T),
+        Word(String),
+    }
+
+    pub(super) fn serialize<T: Serialize + Clone, S: Serializer>(
+        number: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match number {
+            Some(number) => number.serialize(serializer),
+            None => serializer.serialize_str("off"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        match OrOff::<T>::deserialize(deserializer) {
+            Ok(OrOff::Number(number)) => Ok(Some(number)),
+            Ok(OrOff::Word(word)) if word == "off" => Ok(None),
+            _ => Err(D::Error::custom("expected a number, not negative, or \"off\"")),
+        }
+    }
+}
+
 /// The instruction set that a config names.
 #[must_use]
 pub fn isa_named(name: &str) -> Option<Isa> {
@@ -357,15 +295,5 @@ mod tests {
         for wrong in ["", "0", "m", "10x", "-5s", "1h-3m", "1e400s"] {
             assert_eq!(seconds(wrong), None, "{wrong}");
         }
-    }
-
-    #[test]
-    fn presets_are_what_they_say() {
-        assert!(PRESETS.iter().all(|(name, _)| NetworkConfig::preset(name, 64).is_some()));
-        assert!(NetworkConfig::preset("resnet", 64).is_none());
-        let mlp = NetworkConfig::preset("mlp", 784).map(|network| network.layers(&[28, 28], 10));
-        let names: Vec<&str> = mlp.iter().flatten().map(LayerSpec::name).collect();
-        let want = ["flatten", "linear", "relu", "dropout", "linear", "relu", "dropout", "linear"];
-        assert_eq!(names, want);
     }
 }

@@ -4,10 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg_data::{EMBEDDED, Loaded, suggest};
+use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_with, suggest};
+use thalweg_nn::presets::Shapes;
 use toml::{Table, Value};
 
-use super::config::{Config, NetworkConfig, PRESETS};
+use super::config::{Config, DataConfig};
+use super::defaults::shapes_of;
 use super::error::RunError;
 
 /// Values that may be given by their name alone: `optimizer = "adam"` for `optimizer = { type = "adam" }`.
@@ -136,29 +138,50 @@ impl Draft {
     /// # Errors
     /// [`RunError::Config`].
     pub fn resolve(&self, source: &str, loaded: &Loaded) -> Result<Config, RunError> {
-        let data = &loaded.train;
-        let mut config =
-            self.merged(Config::defaults(data, loaded.test.is_some()), data.features.width())?;
+        let defaults = Config::defaults(loaded, self.preset()?);
+        let mut config = self.merged(defaults, Some(&shapes_of(loaded)))?;
         config.data.path = Draft::absolute(source);
-        if loaded.test.is_some() && config.data.split.test > 0.0 {
+        let Fractions { valid, test } = config.data.split;
+        if loaded.test.is_some() && test > 0.0 {
             let what = "the set brings its own test part, and data.split.test asks for another";
             return Err(self.problem("data.split", what.into(), "set data.split.test = 0".into()));
+        }
+        if loaded.parts.is_some() && (valid > 0.0 || test > 0.0) {
+            let what =
+                "data of this kind is split in order of time, which data.split cannot change";
+            return Err(self.problem("data.split", what.into(), "leave data.split out".into()));
         }
         Ok(config)
     }
 
-    /// Finds what is wrong with what was said as far as that can be known without the data.
+    /// Finds what is wrong with what was said as far as that can be known without the data, and gives what was said
+    /// about the source.
     ///
     /// # Errors
     /// [`RunError::Config`].
-    pub fn check(&self) -> Result<(), RunError> {
-        let stand_in = thalweg_data::open("digits")
+    pub fn check(&self) -> Result<SourceOptions, RunError> {
+        let digits = thalweg_data::open("digits")
             .map_err(|error| RunError::Fit { what: error.message(), hint: error.hint() })?;
-        let width = stand_in.train.features.width();
-        self.merged(Config::defaults(&stand_in.train, false), width).map(|_| ())
+        let mut config = Config::defaults(&digits, None);
+        config.data.source = SourceOptions::default();
+        Ok(self.merged(config, None)?.data.source)
     }
 
-    fn merged(&self, defaults: Config, width: usize) -> Result<Config, RunError> {
+    /// Opens the source with what was said about it.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] for options that do not fit it; [`RunError::Data`].
+    pub fn open(&self, source: &str) -> Result<Loaded, RunError> {
+        open_with(source, &self.check()?).map_err(|error| match &error {
+            DataError::Option { name, .. } => {
+                let (what, hint) = (error.message(), error.hint());
+                self.problem(&format!("data.{name}"), what, hint)
+            }
+            _ => error.into(),
+        })
+    }
+
+    fn merged(&self, defaults: Config, task: Option<&Shapes<'_>>) -> Result<Config, RunError> {
         let own = |what: String| RunError::Config {
             what,
             place: "the defaults".into(),
@@ -166,13 +189,14 @@ impl Draft {
         };
         let mut table = Table::try_from(&defaults).map_err(|error| own(error.to_string()))?;
         for layer in &self.layers {
-            self.choose_network(&mut table, layer, width)?;
+            self.choose_network(&mut table, layer, task)?;
             merge(&mut table, &layer.table);
         }
         if let Some(network) = table.get_mut("network").and_then(Value::as_table_mut) {
             network.remove("preset");
         }
         self.spread_short_forms(&mut table)?;
+        self.check_data_keys(&table)?;
         let config: Config =
             table.try_into().map_err(|error: toml::de::Error| self.explain(&error))?;
         match config.train.problem() {
@@ -184,55 +208,19 @@ impl Draft {
         }
     }
 
-    /// A layer that names a preset, or says the network in the other of its two ways, replaces what was said before.
-    fn choose_network(
-        &self,
-        table: &mut Table,
-        layer: &Layer,
-        width: usize,
-    ) -> Result<(), RunError> {
-        let Some(network) = layer.table.get("network").and_then(Value::as_table) else {
-            return Ok(());
-        };
-        let Some(chosen) = table.get_mut("network").and_then(Value::as_table_mut) else {
-            return Ok(());
-        };
-        let layers = network.contains_key("layers");
-        let perceptron =
-            ["hidden", "activation", "dropout"].iter().any(|key| network.contains_key(*key));
-        if layers && perceptron {
-            let what =
-                "network.layers and network.hidden, activation or dropout exclude each other";
-            let hint = "layers lists all layers, the others describe a multi-layer perceptron";
-            return Err(self.problem("network.layers", what.into(), hint.into()));
-        }
-        if layers {
-            chosen.clear();
-        }
-        if perceptron && chosen.remove("layers").is_some() && !network.contains_key("hidden") {
-            let what = "network.activation and network.dropout need network.hidden";
-            let hint = "set network.hidden too, or change the layers themselves";
-            return Err(self.problem("network", what.into(), hint.into()));
-        }
-        match network.get("preset") {
+    fn check_data_keys(&self, table: &Table) -> Result<(), RunError> {
+        let keys = DataConfig::keys();
+        let said = table.get("data").and_then(Value::as_table);
+        match said.and_then(|data| data.keys().find(|key| !keys.contains(&key.as_str()))) {
             None => Ok(()),
-            Some(name) => {
-                let name = name.as_str().unwrap_or_default();
-                let preset = NetworkConfig::preset(name, width)
-                    .and_then(|preset| Table::try_from(preset).ok())
-                    .ok_or_else(|| self.unknown_preset(name))?;
-                *chosen = preset;
-                Ok(())
+            Some(key) => {
+                let near = suggest::nearest(key, keys.iter().copied());
+                let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
+                let hint = format!("{near}known are {}", keys.join(", "));
+                let key = format!("data.{key}");
+                Err(self.problem(&key, format!("unknown key '{key}'"), hint))
             }
         }
-    }
-
-    fn unknown_preset(&self, name: &str) -> RunError {
-        let names = PRESETS.iter().map(|(name, _)| *name);
-        let near = suggest::nearest(name, names.clone());
-        let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
-        let hint = format!("{near}presets are {}", names.collect::<Vec<_>>().join(", "));
-        self.problem("network.preset", format!("there is no preset '{name}'"), hint)
     }
 
     /// Moves `train.momentum` and its like into the tables that they belong to.
@@ -297,104 +285,4 @@ fn beside(file: &Path, data: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::BatchSize;
-    use thalweg_nn::Optimizer;
-
-    fn resolved(settings: &[&str]) -> Result<Config, RunError> {
-        let mut draft = Draft::new();
-        for setting in settings {
-            draft.set(setting)?;
-        }
-        let loaded = thalweg_data::open("digits").expect("the embedded set is sound");
-        draft.resolve("digits", &loaded)
-    }
-
-    fn refused(settings: &[&str]) -> String {
-        match resolved(settings) {
-            Ok(config) => panic!("{settings:?} gives {config:?}"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    #[test]
-    fn layers_lie_on_one_another() {
-        let config = resolved(&[
-            "train.epochs=3",
-            "train.epochs=4",
-            "train.batch_size=full",
-            "train.optimizer=sgd",
-            "train.momentum=0.9",
-            "network.hidden=[32]",
-            "network.activation=elu",
-        ]);
-        let config = config.unwrap();
-        assert_eq!(config.train.epochs, 4);
-        assert_eq!(config.train.batch_size, BatchSize::Full);
-        assert!(matches!(&config.train.optimizer, Optimizer::Sgd(sgd) if sgd.momentum == 0.9));
-        assert_eq!(config.network.hidden, Some(vec![32]));
-        let names: Vec<&str> =
-            config.network.layers(&[8, 8], 10).iter().map(|layer| layer.name()).collect();
-        assert_eq!(names, ["flatten", "linear", "elu", "dropout", "linear"]);
-    }
-
-    #[test]
-    fn a_written_config_reads_back_as_it_was() {
-        let config =
-            resolved(&["train.tol=0.001", "train.loss={type='focal', gamma=1.5}"]).unwrap();
-        let text = config.to_toml().unwrap();
-        assert_eq!(toml::from_str::<Config>(&text).unwrap(), config, "{text}");
-    }
-
-    #[test]
-    fn layers_replace_the_perceptron_and_the_other_way_round() {
-        let listed = "network.layers=['flatten', {type='linear', out=10}]";
-        let config = resolved(&[listed]).unwrap();
-        assert_eq!(config.network.layers(&[8, 8], 10).len(), 2);
-        assert_eq!(config.network.hidden, None);
-        let config = resolved(&[listed, "network.preset=linear"]).unwrap();
-        assert_eq!(config.network.layers, None);
-        assert_eq!(config.network.hidden, Some(vec![]));
-    }
-
-    #[test]
-    fn mistakes_name_the_key_the_place_and_the_nearest_word() {
-        let message = refused(&["train.epoch=3"]);
-        assert!(message.contains("unknown key 'train.epoch', in --set train.epoch=3"), "{message}");
-        assert!(message.contains("did you mean 'epochs'?"), "{message}");
-        let message = refused(&["train.optimizer=adamm"]);
-        assert!(message.contains("did you mean 'adam'?"), "{message}");
-        let message = refused(&["network.activation=rleu"]);
-        assert!(message.contains("did you mean 'relu'?"), "{message}");
-        let message = refused(&["train.momentum=0.9"]);
-        assert!(message.contains("unknown key 'train.momentum'"), "{message}");
-        let message = refused(&["network.preset=mpl"]);
-        assert!(message.contains("did you mean 'mlp'?"), "{message}");
-        let message = refused(&["train.lr=fast"]);
-        assert!(
-            message.contains("train.lr") && message.contains("--set train.lr=fast"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn impossible_numbers_are_refused() {
-        for (setting, says) in [
-            ("train.epochs=0", "train.epochs: must be at least 1"),
-            ("train.batch_size=0", "train.batch_size: must be at least 1"),
-            ("train.lr=0", "train.lr: must be > 0"),
-            ("train.lr=-0.1", "train.lr: must be > 0"),
-            ("train.lr=nan", "train.lr: must be > 0"),
-            ("train.max_time=soon", "no length of time"),
-            ("train.isa=sse9", "train.isa: 'sse9' is unknown"),
-            ("train.epochs=-1", "train.epochs"),
-        ] {
-            let message = refused(&[setting]);
-            assert!(
-                message.contains(says) && message.contains(&format!("in --set {setting}")),
-                "{message}"
-            );
-        }
-    }
-}
+mod tests;

@@ -8,8 +8,10 @@
 //!                                              Model ◀──load─────┴──────────────────┘
 //! ```
 
+mod baselines;
 pub mod config;
 pub mod data;
+pub mod defaults;
 pub mod draft;
 mod error;
 mod findings;
@@ -19,16 +21,20 @@ mod memory;
 pub mod microscope;
 mod mistakes;
 pub mod model;
+pub mod network;
 pub mod session;
+pub mod task;
 
-pub use config::{Config, DataConfig, NetworkConfig, TrainConfig};
+pub use config::{Config, DataConfig, TrainConfig};
 pub use data::{PartName, RunData};
 pub use draft::Draft;
 pub use error::RunError;
 pub use folder::RunFolder;
 pub use model::{Model, ModelFile};
+pub use network::NetworkConfig;
 pub use session::{Session, Summary};
-pub use thalweg_nn::{LayerSpec, Updater};
+pub use task::Task;
+pub use thalweg_nn::{LayerSpec, NodeSpec, Updater};
 
 /// The version of thalweg, as `summary.json` and `model.json` record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,215 @@
+//! What a network sees: samples of one shape, raw in memory and scaled into the buffer of a batch.
+
+use crate::dataset::{check_buffer, check_rows};
+use crate::error::{DataError, shape};
+use crate::scaling::Scaling;
+
+/// Raw values, sample after sample.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Raw {
+    /// Bytes, as images come.
+    U8(Vec<u8>),
+    /// Finite numbers.
+    F32(Vec<f32>),
+    /// Ids: of words, letters or categories, from 0.
+    I64(Vec<i64>),
+}
+
+impl Raw {
+    fn len(&self) -> usize {
+        match self {
+            Raw::U8(values) => values.len(),
+            Raw::F32(values) => values.len(),
+            Raw::I64(values) => values.len(),
+        }
+    }
+
+    fn element(&self) -> &'static str {
+        match self {
+            Raw::U8(_) => "u8",
+            Raw::F32(_) => "f32",
+            Raw::I64(_) => "i64",
+        }
+    }
+}
+
+/// The inputs of a data set: samples of one shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    raw: Raw,
+    shape: Vec<usize>,
+    width: usize,
+    full_scale: f32,
+}
+
+impl Features {
+    /// Samples of the given shape, such as `[28, 28]`, last axis fastest, whose raw values are taken as they are
+    /// (full scale 1).
+    ///
+    /// # Errors
+    /// [`DataError::Inconsistent`] where the shape is empty or holds a 0, the values are no whole number of
+    /// samples, there are none, a value is not finite, or an id is negative.
+    pub fn new(raw: Raw, shape: Vec<usize>) -> Result<Features, DataError> {
+        let fail = |problem| Err(DataError::Inconsistent { name: "features".into(), problem });
+        let width = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+        let width = width.filter(|&width| width > 0 && !shape.is_empty());
+        let Some(width) = width else {
+            return fail(format!("{shape:?} is no shape of a sample"));
+        };
+        let len = raw.len();
+        if len == 0 || !len.is_multiple_of(width) {
+            return fail(format!("{len} values are no samples of {width}"));
+        }
+        if let Raw::F32(values) = &raw
+            && let Some(i) = values.iter().position(|value| !value.is_finite())
+        {
+            return fail(format!("row {} holds {}, not a finite number", i / width, values[i]));
+        }
+        if let Raw::I64(ids) = &raw
+            && let Some(i) = ids.iter().position(|&id| id < 0)
+        {
+            return fail(format!("row {} holds the id {}; ids start at 0", i / width, ids[i]));
+        }
+        Ok(Features { raw, shape, width, full_scale: 1.0 })
+    }
+
+    /// The same samples with another raw value standing for 1.
+    ///
+    /// # Errors
+    /// [`DataError::Inconsistent`] where `full_scale` is not a positive number.
+    pub fn with_full_scale(self, full_scale: f32) -> Result<Features, DataError> {
+        if !(full_scale.is_finite() && full_scale > 0.0) {
+            let problem = format!("full scale {full_scale} is not a positive number");
+            return Err(DataError::Inconsistent { name: "features".into(), problem });
+        }
+        Ok(Features { full_scale, ..self })
+    }
+
+    /// How many samples there are.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.raw.len() / self.width
+    }
+
+    /// Whether the raw values are ids, which [`Features::fill_ids`] gives, and not numbers.
+    #[must_use]
+    pub fn is_ids(&self) -> bool {
+        matches!(self.raw, Raw::I64(_))
+    }
+
+    /// The same samples as images of one channel where they have two axes (`[28, 28]` becomes `[1, 28, 28]`), as
+    /// convolutions want them; unchanged where they have another number of axes.
+    #[must_use]
+    pub fn with_channel_axis(mut self) -> Features {
+        if self.shape.len() == 2 {
+            self.shape.insert(0, 1);
+        }
+        self
+    }
+
+    /// The samples `rows`, in that order.
+    ///
+    /// # Errors
+    /// [`DataError::RowOutOfRange`]; [`DataError::NoRows`] where there are none.
+    pub fn select(&self, rows: &[usize]) -> Result<Features, DataError> {
+        fn pick<T: Copy>(values: &[T], rows: &[usize], width: usize) -> Vec<T> {
+            rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
+        }
+        self.check_rows(rows)?;
+        if rows.is_empty() {
+            return Err(DataError::NoRows { what: "make a set of" });
+        }
+        let raw = match &self.raw {
+            Raw::U8(values) => Raw::U8(pick(values, rows, self.width)),
+            Raw::F32(values) => Raw::F32(pick(values, rows, self.width)),
+            Raw::I64(values) => Raw::I64(pick(values, rows, self.width)),
+        };
+        Ok(Features { raw, shape: self.shape.clone(), ..*self })
+    }
+
+    /// The shape of one sample.
+    #[must_use]
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Values in one sample: the product of its shape.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The raw value that stands for 1.
+    #[must_use]
+    pub fn full_scale(&self) -> f32 {
+        self.full_scale
+    }
+
+    /// All raw values.
+    #[must_use]
+    pub fn raw(&self) -> &Raw {
+        &self.raw
+    }
+
+    /// Writes the scaled values of `rows` into `x`, row-major `[rows.len(), width]`. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`DataError::FeatureKind`] for ids, [`DataError::RowOutOfRange`], [`DataError::BufferSize`],
+    /// [`DataError::Scaling`]; `x` is then unchanged.
+    pub fn fill(&self, rows: &[usize], scaling: &Scaling, x: &mut [f32]) -> Result<(), DataError> {
+        self.check_rows(rows)?;
+        check_buffer("features", rows.len(), self.width, x.len())?;
+        scaling.check(self.width)?;
+        let samples = rows.iter().map(|row| row * self.width..(row + 1) * self.width);
+        let places = x.chunks_exact_mut(self.width).zip(samples);
+        match &self.raw {
+            Raw::U8(values) => {
+                let table = scaling.table();
+                places.for_each(|(out, at)| scaling.apply_bytes(table.as_ref(), &values[at], out));
+            }
+            Raw::F32(values) => places.for_each(|(out, at)| scaling.apply(&values[at], out)),
+            Raw::I64(_) => return Err(DataError::FeatureKind { wanted: "numbers", found: "ids" }),
+        }
+        Ok(())
+    }
+
+    /// Writes the ids of `rows` into `x`, row-major `[rows.len(), width]`. Allocates nothing.
+    ///
+    /// # Errors
+    /// [`DataError::FeatureKind`] for numbers, [`DataError::RowOutOfRange`], [`DataError::BufferSize`]; `x` is then
+    /// unchanged.
+    pub fn fill_ids(&self, rows: &[usize], x: &mut [i64]) -> Result<(), DataError> {
+        let Raw::I64(ids) = &self.raw else {
+            return Err(DataError::FeatureKind { wanted: "ids", found: "numbers" });
+        };
+        self.check_rows(rows)?;
+        check_buffer("ids", rows.len(), self.width, x.len())?;
+        for (out, row) in x.chunks_exact_mut(self.width).zip(rows) {
+            out.copy_from_slice(&ids[row * self.width..(row + 1) * self.width]);
+        }
+        Ok(())
+    }
+
+    /// The element type and shape of a sample, for messages.
+    pub(crate) fn describe(&self) -> String {
+        format!("{} {}", shape(&self.shape), self.raw.element())
+    }
+
+    /// Value `i` of sample `row`, which must exist.
+    pub(crate) fn value(&self, row: usize, i: usize) -> f32 {
+        match &self.raw {
+            Raw::U8(values) => f32::from(values[row * self.width + i]),
+            Raw::F32(values) => values[row * self.width + i],
+            Raw::I64(values) => values[row * self.width + i] as f32,
+        }
+    }
+
+    /// The raw values of sample `row`, which must exist.
+    pub(crate) fn values(&self, row: usize) -> impl Iterator<Item = f32> {
+        (0..self.width).map(move |i| self.value(row, i))
+    }
+
+    pub(crate) fn check_rows(&self, rows: &[usize]) -> Result<(), DataError> {
+        check_rows(rows, self.rows())
+    }
+}

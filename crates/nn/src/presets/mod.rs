@@ -1,0 +1,48 @@
+//! Networks by name: what `preset = "…"` in a config and `--preset` stand for. Each is a function from the [`Shapes`] of a
+//! task to a list of nodes, so that what was chosen can be printed, saved and changed.
+
+mod autoencoder;
+mod nodes;
+mod sequence;
+mod tables;
+mod vision;
+
+use thalweg_graph::OpError;
+
+use crate::dag::NodeSpec;
+
+/// What a network is for, as far as its sizes go.
+#[derive(Clone, Copy, Debug)]
+pub struct Shapes<'a> {
+    /// The shape of a sample, without the batch axis: `[13]`, `[1, 28, 28]` (channels, height, width), `[128]` (ids).
+    pub sample: &'a [usize],
+    /// How many different ids a sample is made of; `None` where it is made of numbers.
+    pub vocabulary: Option<usize>,
+    /// How many numbers the network puts out: for each sample, or for each place of a sequence.
+    pub outputs: usize,
+    /// How many places of a sequence get outputs; `None` where the sample as a whole gets them.
+    pub places: Option<usize>,
+}
+
+/// A network that has a name.
+pub struct Preset {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub about: &'static str,
+    /// Its nodes for a task, or why it does not fit it.
+    pub nodes: fn(&Shapes<'_>) -> Result<Vec<NodeSpec>, OpError>,
+}
+
+/// All presets.
+pub fn presets() -> Vec<&'static Preset> {
+    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The preset of that name.
+pub fn preset(name: &str) -> Option<&'static Preset> {
+    presets().into_iter().find(|preset| preset.name == name)
+}

@@ -1,0 +1,165 @@
+//! What is done with data where nobody says otherwise.
+
+use thalweg_cpu::Isa;
+use thalweg_data::{Dataset, Encoding, Fractions, Loaded, SourceOptions, Standardise, Targets};
+use thalweg_nn::optim::AdamW;
+use thalweg_nn::presets::{self, Preset, Shapes};
+use thalweg_nn::{Loss, Schedule, losses};
+
+use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
+use super::network::NetworkConfig;
+use crate::BatchSize;
+
+/// The training rows up to which a set is small: it gets more epochs of smaller batches.
+const SMALL_SET: usize = 5_000;
+
+/// The presets whose networks reconstruct what they are given.
+const AUTOENCODERS: [&str; 2] = ["autoencoder", "vae"];
+
+impl Config {
+    /// What is done with data where nobody says otherwise. `preset`: the network that was asked for.
+    #[must_use]
+    pub fn defaults(loaded: &Loaded, preset: Option<&'static Preset>) -> Config {
+        let preset = preset.or_else(|| presets::preset(preset_for(loaded)));
+        let name = preset.map_or("", |preset| preset.name);
+        let network = preset
+            .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded)).ok())
+            .unwrap_or_default();
+        let goal = match AUTOENCODERS.contains(&name) {
+            true => Objective::Reconstruct,
+            false => Objective::Targets,
+        };
+        let habits = Habits::of(loaded);
+        Config {
+            data: DataConfig {
+                path: loaded.train.name.clone(),
+                source: SourceOptions {
+                    target: Some(target_of(&loaded.encoding).into()),
+                    ..SourceOptions::default()
+                },
+                standardise: Standardise::Global,
+                split: match (&loaded.parts, &loaded.test) {
+                    (Some(_), _) => Fractions { valid: 0.0, test: 0.0 },
+                    (None, Some(_)) => Fractions { valid: 0.1, test: 0.0 },
+                    (None, None) => Fractions { valid: 0.1, test: 0.2 },
+                },
+            },
+            network,
+            train: TrainConfig {
+                goal,
+                epochs: habits.epochs,
+                batch_size: BatchSize::Rows(habits.batch),
+                drop_last: false,
+                lr: habits.lr,
+                seed: 0,
+                max_steps: None,
+                max_time: None,
+                patience: habits.patience,
+                tol: None,
+                tol_patience: 3,
+                restore_best: habits.patience.is_some(),
+                accumulate: 1,
+                clip_norm: habits.clip_norm,
+                clip_value: None,
+                l1: 0.0,
+                l2: 0.0,
+                isa: isa_name(Isa::detect()).into(),
+                loss: loss_for(&loaded.train.targets, goal),
+                optimizer: AdamW::default().into(),
+                schedule: Schedule::OneCycle {
+                    max: None,
+                    total: None,
+                    pct_start: 0.3,
+                    div: 25.0,
+                    final_div: 1e4,
+                },
+                groups: vec![],
+            },
+        }
+    }
+}
+
+/// How long and in what steps a kind of data is learned.
+struct Habits {
+    epochs: usize,
+    batch: usize,
+    lr: f64,
+    patience: Option<usize>,
+    clip_norm: Option<f64>,
+}
+
+impl Habits {
+    fn of(loaded: &Loaded) -> Habits {
+        let small = loaded.train.rows() <= SMALL_SET;
+        let (epochs, batch, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
+        let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None };
+        match loaded.encoding {
+            Encoding::Values => plain,
+            Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
+            Encoding::Language(_) | Encoding::Pairs(_) => {
+                Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
+            }
+            Encoding::Text(_) | Encoding::Labelled(_) => {
+                Habits { patience: Some(4), clip_norm: Some(1.0), ..plain }
+            }
+            Encoding::Ratings(_) => Habits { epochs: 10, batch: 256, patience: Some(2), ..plain },
+            Encoding::Series(_) => {
+                Habits { epochs: 200, batch: 32, patience: Some(20), clip_norm: Some(1.0), ..plain }
+            }
+        }
+    }
+}
+
+/// The network for a kind of data.
+fn preset_for(loaded: &Loaded) -> &'static str {
+    match &loaded.encoding {
+        Encoding::Values => "mlp",
+        Encoding::Images(_) => "lenet",
+        Encoding::Audio(_) => "audio-cnn",
+        Encoding::Language(_) => "char-lm",
+        Encoding::Text(_) => "lstm",
+        Encoding::Ratings(_) => "two-tower",
+        Encoding::Series(_) => "forecaster",
+        Encoding::Labelled(_) => "tagger",
+        Encoding::Pairs(_) => "seq2seq",
+    }
+}
+
+fn loss_for(targets: &Targets, goal: Objective) -> Loss {
+    match (goal, targets) {
+        (Objective::Reconstruct, _) | (_, Targets::Values { .. }) => losses::Mse::default().into(),
+        _ => losses::CrossEntropy::default().into(),
+    }
+}
+
+/// What predictions are called.
+fn target_of(encoding: &Encoding) -> &str {
+    match encoding {
+        Encoding::Text(text) => &text.target,
+        Encoding::Ratings(ratings) => &ratings.target,
+        Encoding::Series(series) => &series.column,
+        Encoding::Language(_) | Encoding::Pairs(_) => "text",
+        Encoding::Labelled(_) => "tags",
+        Encoding::Values | Encoding::Images(_) | Encoding::Audio(_) => "label",
+    }
+}
+
+/// What the sizes of a network follow from.
+#[must_use]
+pub fn shapes_of(loaded: &Loaded) -> Shapes<'_> {
+    shapes(&loaded.train, &loaded.encoding)
+}
+
+/// As [`shapes_of`], of a set and its encoding.
+#[must_use]
+pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding) -> Shapes<'a> {
+    Shapes {
+        sample: data.features.shape(),
+        vocabulary: encoding.ids().into_iter().max(),
+        outputs: data.targets.width(),
+        places: match &data.targets {
+            Targets::Sequence { length, .. } => Some(*length),
+            Targets::Classes { .. } | Targets::Values { .. } => None,
+        },
+    }
+}
