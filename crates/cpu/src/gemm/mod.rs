@@ -33,7 +33,7 @@ pub(crate) use pack::PackB;
 pub(crate) use panel::{Panel, panel_width};
 use plan::Plan;
 pub(crate) use plan::{Registers, part};
-use tile::{PackPanel, PackShared, Tile};
+use tile::{PackPanels, Tile};
 pub use vector::Element;
 pub(crate) use vector::{Kernel, Vector};
 
@@ -174,10 +174,9 @@ impl<T: Element> Gemm<T> {
     /// The machine has the plan's instruction set. At the spec's strides the columns of these panels are valid for
     /// reading; `packed` is valid for writing [`Gemm::packed_b_len`] elements and does not overlap B.
     pub unsafe fn pack_b(&self, panels: Range<usize>, b: *const T, packed: *mut T) {
-        for panel in panels {
-            // SAFETY: the caller's promise.
-            unsafe { self.launch(PackPanel { plan: &self.plan, b, packed, panel }) }
-        }
+        let depth = 0..self.plan.spec.k;
+        // SAFETY: the caller's promise.
+        unsafe { self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels }) }
     }
 
     /// Into how many tasks a run is divided: 1 runs on the calling thread alone.
@@ -278,7 +277,9 @@ impl<T: Element> Gemm<T> {
         // SAFETY: the caller's promise.
         unsafe {
             let b = operands.b.offset(offset);
-            self.launch(PackShared { plan: &self.plan, b, shared: operands.shared, index });
+            let (depth, panels) = self.plan.pack_task(index);
+            let packed = operands.shared;
+            self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels });
         }
     }
 
