@@ -233,7 +233,8 @@ pub(super) fn check_places(name: &str, x: &Tensor, dim: usize) -> Result<(), OpE
     match x.dim(1) {
         0 => {
             let (shape, from) = (x.shape(), origin(x));
-            let what = format!("axis 1 (T) of the {name} must be at least 1, got 0 in {shape}{from}");
+            let what =
+                format!("axis 1 (T) of the {name} must be at least 1, got 0 in {shape}{from}");
             Err(OpError::shape(what).hint("a sequence needs a place to look at"))
         }
         _ => Ok(()),

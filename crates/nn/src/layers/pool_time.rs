@@ -55,7 +55,8 @@ impl PoolTime {
     fn check(&self, x: &Tensor) -> Result<(), OpError> {
         check_float(x)?;
         if x.rank() != 3 || x.dim(1) == 0 {
-            let what = format!("the input must be [N, T, F], T ≥ 1, got {}{}", x.shape(), origin(x));
+            let what =
+                format!("the input must be [N, T, F], T ≥ 1, got {}{}", x.shape(), origin(x));
             return Err(OpError::shape(what).hint("samples, places, numbers at each place"));
         }
         context::whole_sequence("pooling over time")
@@ -72,7 +73,8 @@ impl PoolTime {
             match lengths.filter(|lengths| lengths.shape().dims() != [x.dim(0)]) {
                 Some(lengths) => {
                     let (want, got) = (x.dim(0), lengths.shape());
-                    let what = format!("the lengths must be [{want}], got {got}{}", origin(lengths));
+                    let what =
+                        format!("the lengths must be [{want}], got {got}{}", origin(lengths));
                     Err(OpError::shape(what).hint("one length for each sequence of the batch"))
                 }
                 None => Ok(()),

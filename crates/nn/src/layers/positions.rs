@@ -30,9 +30,7 @@ fn table(places: usize, dim: usize, f: impl Fn(usize, usize) -> f64) -> Tensor {
 fn rows(of: impl Fn(usize) -> Tensor, len: usize, place: Option<&Place>) -> Tensor {
     match place {
         None => of(len),
-        Some(Place { position, capacity }) => {
-            of(*capacity).index_select(0, &position.reshape([1]))
-        }
+        Some(Place { position, capacity }) => of(*capacity).index_select(0, &position.reshape([1])),
     }
 }
 

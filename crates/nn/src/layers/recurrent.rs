@@ -242,7 +242,8 @@ impl Stack {
             return Ok(());
         }
         let (dtype, shape) = (lengths.dtype(), lengths.shape());
-        let what = format!("the lengths must be i64[{batch}], got {dtype}{shape}{}", origin(lengths));
+        let what =
+            format!("the lengths must be i64[{batch}], got {dtype}{shape}{}", origin(lengths));
         Err(OpError::shape(what).hint("one length for each sequence of the batch"))
     }
 

@@ -154,9 +154,7 @@ impl TransformerEncoderLayer {
             || self.options.check("sequence", x),
             || {
                 let attend = |x: &Tensor| self.self_attn.attend(x, x, x, keep);
-                let x = self
-                    .options
-                    .residual(&self.norm1, x, |x| self.dropout.forward(&attend(x)));
+                let x = self.options.residual(&self.norm1, x, |x| self.dropout.forward(&attend(x)));
                 self.options.residual(&self.norm2, &x, |x| self.feed_forward(x))
             },
         )
@@ -230,7 +228,11 @@ impl TransformerDecoderLayer {
         forward_in(
             &self.layer,
             x,
-            || self.options.check("sequence", x).and_then(|()| self.options.check("memory", memory)),
+            || {
+                self.options
+                    .check("sequence", x)
+                    .and_then(|()| self.options.check("memory", memory))
+            },
             || {
                 let x = self.options.residual(&self.norm1, x, |x| {
                     self.dropout.forward(&self.self_attn.attend(x, x, x, None))

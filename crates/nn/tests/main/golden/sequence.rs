@@ -151,8 +151,7 @@ impl Case {
         let inputs: Vec<Tensor> = self.inputs.iter().map(|x| x.input("x", DType::F32)).collect();
         let lengths = self.lengths.as_ref().map(|lengths| lengths.constant(DType::F32));
         let key = context::fixed_key(0, 0);
-        let outputs =
-            context::trace(Mode::Train, &key, || run(&inputs, lengths.as_ref())).result;
+        let outputs = context::trace(Mode::Train, &key, || run(&inputs, lengths.as_ref())).result;
         assert_eq!(outputs.len(), self.outputs.len(), "{name}");
         let terms = outputs.iter().zip(&self.cotangents);
         let loss = terms
@@ -186,8 +185,7 @@ impl Case {
 
         let updater = Updater::new(Sgd { momentum: 0.9, ..Sgd::default() });
         let lr = Tensor::scalar(0.02, DType::F64);
-        let step =
-            updater.build(&mut store, &params, &grads[..params.len()], &loss, &lr).unwrap();
+        let step = updater.build(&mut store, &params, &grads[..params.len()], &loss, &lr).unwrap();
         let feeds: Vec<Feed<Value>> = (self.inputs.iter().zip(&inputs))
             .map(|(x, to)| Feed { input: to.clone(), value: x.value(DType::F32) })
             .collect();
