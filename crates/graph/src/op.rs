@@ -58,6 +58,13 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         0
     }
 
+    /// Whether its kernels read input `input` where its elements lie as `layout` says; where not, they get a contiguous
+    /// copy.
+    fn reads(&self, input: usize, layout: &Layout) -> bool {
+        let _ = input;
+        layout.is_contiguous()
+    }
+
     /// Two ops with equal keys and equal inputs have equal results; `None` where that cannot be promised.
     fn key(&self) -> Option<String> {
         Some(format!("{self:?}"))

@@ -409,7 +409,7 @@ impl<'a> Builder<'a> {
         let inputs = (0..tensor.inputs().len())
             .map(|i| {
                 let from = self.graph.input(node, i);
-                (self.buffer_of[&from.root], from.layout.offset)
+                (self.buffer_of[&from.root], from.layout.clone())
             })
             .collect();
         vec![Kernel::Call(Call { tensor: tensor.clone(), inputs, to })]

@@ -2,6 +2,7 @@
 
 pub mod error;
 mod fit;
+pub mod generate;
 mod goal;
 pub mod history;
 pub mod metrics;
@@ -14,6 +15,7 @@ mod step;
 mod trainer;
 
 pub use error::TrainError;
+pub use generate::{Generator, Sampling};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };

@@ -10,6 +10,7 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
 mod plan;

@@ -1,5 +1,6 @@
 //! The fast executor against the reference executor, and against itself.
 
+mod attention;
 mod calls;
 mod generated;
 mod program;

@@ -19,8 +19,6 @@ const SLOW: &[&str] = &[
     "max_pool_pick",
     "avg_pool",
     "avg_pool_grad",
-    "attention",
-    "attention_grad",
 ];
 
 /// The inputs of a case and the values to feed.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use thalweg_graph::{Layer, OpError, Tensor};
 
+use super::attention::check_places;
+use super::padding::{sequence_and_lengths, within};
 use crate::activations::Activations;
 use crate::dag::Node;
-use crate::layers::attention::check_places;
-use crate::layers::padding::{sequence_and_lengths, within};
 use crate::layers::{Dropout, LayerNorm, Linear, MultiheadAttention, forward_in, needs_one};
 use crate::{Forward, Module};
 

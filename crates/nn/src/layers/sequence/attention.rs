@@ -5,11 +5,11 @@ use std::sync::Arc;
 use thalweg_graph::ops::Attention;
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
+use super::padding::{sequence_and_lengths, within};
+use super::positions::rotate;
 use crate::context::{self, Place};
 use crate::dag::Node;
 use crate::init::Init;
-use crate::layers::padding::{sequence_and_lengths, within};
-use crate::layers::positions::rotate;
 use crate::layers::{Linear, forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module};

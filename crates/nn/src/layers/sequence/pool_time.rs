@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
+use super::padding::{sequence_and_lengths, within};
 use crate::context;
 use crate::dag::Node;
-use crate::layers::padding::{sequence_and_lengths, within};
 use crate::layers::{check_float, forward_in, origin};
 use crate::{Forward, Module};
 

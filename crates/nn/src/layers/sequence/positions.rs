@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use thalweg_graph::{DType, Layer, OpError, Tensor, Value};
 
+use super::attention::check_places;
 use crate::context::{self, Place};
 use crate::init::Init;
-use crate::layers::attention::check_places;
 use crate::layers::{forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module};
