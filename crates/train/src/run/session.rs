@@ -223,7 +223,7 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         target: config.data.target().into(),
         classes: classes.to_vec(),
         loss: config.train.loss.clone(),
-        layers: config.network.nodes(&shapes(&data.learn, &data.encoding)),
+        layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
     }
 }
 
