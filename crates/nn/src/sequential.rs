@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use thalweg_graph::{DType, Error, Layer, Shape, Tensor};
 
 use crate::context::{Mode, fixed_key, trace};
-use crate::layers::PerAxis;
+use crate::layers::{PerAxis, Pool};
 use crate::module::{Forward, Module, Network, Visitor};
 use crate::spec::{
     AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions, GroupNormOptions,
-    InstanceNormOptions, Interpolation, LayerSpec, MaxPoolOptions, UpsampleOptions,
+    InstanceNormOptions, Interpolation, LayerSpec, MaxPoolOptions, RecurrentOptions,
+    TransformerOptions, UpsampleOptions,
 };
 
 /// Layers one after the other: the output of each is the input of the next.
@@ -212,6 +213,21 @@ builders! {
     unsqueeze(axis: isize) = LayerSpec::Unsqueeze { axis };
     /// [`LayerNorm`](crate::LayerNorm) over the last axis.
     layer_norm() = LayerSpec::LayerNorm { axes: 1, eps: 1e-5, affine: true };
+    /// [`Rnn`](crate::Rnn) of one layer.
+    rnn(hidden: usize) = LayerSpec::Rnn(RecurrentOptions::new(hidden));
+    /// [`Lstm`](crate::Lstm) of one layer.
+    lstm(hidden: usize) = LayerSpec::Lstm(RecurrentOptions::new(hidden));
+    /// [`Gru`](crate::Gru) of one layer.
+    gru(hidden: usize) = LayerSpec::Gru(RecurrentOptions::new(hidden));
+    /// [`TransformerEncoder`](crate::TransformerEncoder) of one layer.
+    transformer_encoder(heads: usize) =
+        LayerSpec::TransformerEncoder(TransformerOptions::new(heads));
+    /// [`SinusoidalPositions`](crate::SinusoidalPositions).
+    sinusoidal_positions() = LayerSpec::SinusoidalPositions {};
+    /// [`LearnedPositions`](crate::LearnedPositions) for as many places as the input has.
+    learned_positions() = LayerSpec::LearnedPositions { max: None };
+    /// [`PoolTime`](crate::PoolTime).
+    pool_time(how: Pool) = LayerSpec::PoolTime { how };
     /// [`Relu`](crate::Relu).
     relu() = LayerSpec::Relu {};
     /// [`LeakyRelu`](crate::LeakyRelu).

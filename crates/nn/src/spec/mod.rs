@@ -1,6 +1,7 @@
 //! Layer specifications: a network as data. What a config file's `[network]` table, a saved model and the
 //! builder of [`Sequential`](crate::Sequential) hold; sizes of inputs are left to inference.
 
+mod sequence;
 mod vision;
 
 use std::str::FromStr;
@@ -11,10 +12,14 @@ use thalweg_graph::{OpError, Shape};
 
 use crate::dag::Node;
 use crate::layers::{
-    Dropout, Elu, Embedding, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Prelu,
-    Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Dropout, Elu, Embedding, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Pool,
+    Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use crate::module::Network;
+pub use sequence::{
+    AttentionOptions, DecoderOptions, ForecasterOptions, RecurrentOptions, Seq2SeqOptions,
+    TransformerOptions, TwoTowerOptions,
+};
 pub use vision::{
     AdaptivePoolOptions, AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions,
     ConvTransposeOptions, GroupNormOptions, InstanceNormOptions, Interpolation, MaxPoolOptions,
@@ -213,6 +218,47 @@ pub enum LayerSpec {
         /// The new axis, the batch axis being 0.
         axis: isize,
     },
+    /// [`Rnn`](crate::Rnn) with tanh. It takes the ids of a padded sequence as a second input, as do the other layers
+    /// over sequences.
+    Rnn(RecurrentOptions),
+    /// [`Rnn`](crate::Rnn) with relu.
+    RnnRelu(RecurrentOptions),
+    /// [`Lstm`](crate::Lstm).
+    Lstm(RecurrentOptions),
+    /// [`Gru`](crate::Gru).
+    Gru(RecurrentOptions),
+    /// [`MultiheadAttention`](crate::MultiheadAttention) of a sequence to itself.
+    MultiheadAttention(AttentionOptions),
+    /// [`TransformerEncoder`](crate::TransformerEncoder).
+    TransformerEncoder(TransformerOptions),
+    /// [`TransformerDecoderLayer`](crate::TransformerDecoderLayer) of a sequence and a memory.
+    TransformerDecoderLayer(DecoderOptions),
+    /// [`SinusoidalPositions`](crate::SinusoidalPositions).
+    SinusoidalPositions {},
+    /// [`LearnedPositions`](crate::LearnedPositions).
+    LearnedPositions {
+        /// The greatest number of places; that of the input by default.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        max: Option<usize>,
+    },
+    /// [`PoolTime`](crate::PoolTime).
+    PoolTime {
+        /// `mean` by default, `max` or `last`.
+        #[serde(default)]
+        how: Pool,
+    },
+    /// [`Transpose`](crate::Transpose).
+    Transpose {
+        /// The two axes.
+        axes: [isize; 2],
+    },
+    /// [`TwoTower`](crate::TwoTower).
+    TwoTower(TwoTowerOptions),
+    /// [`Seq2Seq`](crate::Seq2Seq).
+    #[serde(rename = "seq2seq")]
+    Seq2Seq(Seq2SeqOptions),
+    /// [`Forecaster`](crate::Forecaster).
+    Forecaster(ForecasterOptions),
     /// The sum of several nodes: see [`Join`].
     Add {},
     /// The product of several nodes, element by element.
@@ -306,6 +352,20 @@ impl LayerSpec {
             LayerSpec::Reparameterize { .. } => "reparameterize",
             LayerSpec::Reshape { .. } => "reshape",
             LayerSpec::Unsqueeze { .. } => "unsqueeze",
+            LayerSpec::Rnn(_) => "rnn",
+            LayerSpec::RnnRelu(_) => "rnn_relu",
+            LayerSpec::Lstm(_) => "lstm",
+            LayerSpec::Gru(_) => "gru",
+            LayerSpec::MultiheadAttention(_) => "multihead_attention",
+            LayerSpec::TransformerEncoder(_) => "transformer_encoder",
+            LayerSpec::TransformerDecoderLayer(_) => "transformer_decoder_layer",
+            LayerSpec::SinusoidalPositions {} => "sinusoidal_positions",
+            LayerSpec::LearnedPositions { .. } => "learned_positions",
+            LayerSpec::PoolTime { .. } => "pool_time",
+            LayerSpec::Transpose { .. } => "transpose",
+            LayerSpec::TwoTower(_) => "two_tower",
+            LayerSpec::Seq2Seq(_) => "seq2seq",
+            LayerSpec::Forecaster(_) => "forecaster",
             LayerSpec::Add {} => "add",
             LayerSpec::Multiply {} => "multiply",
             LayerSpec::Concat { .. } => "concat",
@@ -316,7 +376,11 @@ impl LayerSpec {
     /// decides a size; what else is wrong is reported by the layer's `forward`.
     #[track_caller]
     pub fn build(&self, input: &Shape) -> Result<Box<dyn Network>, OpError> {
-        if let Some(layer) = vision::build(self, input)? {
+        let built = match vision::build(self, input)? {
+            Some(layer) => Some(layer),
+            None => sequence::build(self, input)?,
+        };
+        if let Some(layer) = built {
             return Ok(layer);
         }
         let extent = |axis| self.extent(input, axis);
@@ -374,7 +438,10 @@ impl LayerSpec {
 
     /// The layer for inputs of these shapes, where it is one that takes several.
     #[track_caller]
-    pub(crate) fn build_join(&self, _: &[Shape]) -> Option<Result<Box<dyn Node>, OpError>> {
+    pub(crate) fn build_join(&self, inputs: &[Shape]) -> Option<Result<Box<dyn Node>, OpError>> {
+        if let Some(layer) = sequence::build_node(self, inputs) {
+            return Some(layer);
+        }
         Some(Ok(Box::new(match *self {
             LayerSpec::Add {} => Join::add(),
             LayerSpec::Multiply {} => Join::multiply(),

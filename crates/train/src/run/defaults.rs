@@ -158,5 +158,9 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Sh
             Objective::Targets => data.targets.width(),
             Objective::Reconstruct => data.features.width(),
         },
+        places: match &data.targets {
+            Targets::Sequence { length, .. } => Some(*length),
+            Targets::Classes { .. } | Targets::Values { .. } => None,
+        },
     }
 }

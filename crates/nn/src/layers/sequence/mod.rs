@@ -9,6 +9,7 @@ mod positions;
 mod recurrent;
 mod seq2seq;
 mod transformer;
+mod transpose;
 mod two_tower;
 
 pub use attention::MultiheadAttention;
@@ -19,4 +20,5 @@ pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
 pub use recurrent::{Carry, Gru, Lstm, Rnn};
 pub use seq2seq::{Seq2Seq, Seq2SeqSize};
 pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};
+pub use transpose::Transpose;
 pub use two_tower::TwoTower;
