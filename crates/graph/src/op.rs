@@ -51,18 +51,18 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         None
     }
 
-    /// Multiplications, each with its addition, that a run takes: products of matrices, convolutions and what is made
-    /// of them count, elementwise work does not. For people who ask what a layer costs.
-    fn multiply_adds(&self, inputs: &[Tensor], output: &Tensor) -> u64 {
-        let _ = (inputs, output);
-        0
-    }
-
     /// Whether its kernels read input `input` where its elements lie as `layout` says; where not, they get a contiguous
     /// copy.
     fn reads(&self, input: usize, layout: &Layout) -> bool {
         let _ = input;
         layout.is_contiguous()
+    }
+
+    /// Multiplications, each with its addition, that a run takes: products of matrices, convolutions and what is made
+    /// of them count, elementwise work does not. For people who ask what a layer costs.
+    fn multiply_adds(&self, inputs: &[Tensor], output: &Tensor) -> u64 {
+        let _ = (inputs, output);
+        0
     }
 
     /// Two ops with equal keys and equal inputs have equal results; `None` where that cannot be promised.

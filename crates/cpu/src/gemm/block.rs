@@ -4,6 +4,7 @@
 use super::kernel::{Outer, Target};
 use super::pack::PackB;
 use super::plan::part;
+use super::tile::run;
 use super::vector::{Element, Kernel, Vector};
 use crate::isa::Isa;
 
@@ -28,10 +29,7 @@ pub(crate) trait AnyKernel<T: Element>:
 {
 }
 
-impl<T: Element, K> AnyKernel<T> for K where
-    K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>
-{
-}
+impl<T: Element, K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>> AnyKernel<T> for K {}
 
 /// `C[m, n] (+)= A[m, k] · B[k, n]`, with the sums of each element in the order of k; rows of B and C are contiguous.
 ///
@@ -97,16 +95,9 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
                     let (a, b, b_stride) = (a.offset(first * a_strides[0]), b.0, b.1);
                     let c = self.c.offset(first * c_stride).add(column);
                     let target = Target { c, strides: [c_stride, 1], accumulate };
-                    macro_rules! run {
-                        ($($rows:literal)*) => {
-                            match (rows.len(), vectors) {
-                                $(($rows, 1) if $rows <= V::ROWS => Kernel::<V>::run(Outer::<_, $rows, 1> { k, a, a_strides, b, b_stride, target, columns }),
-                                ($rows, _) if $rows <= V::ROWS => Kernel::<V>::run(Outer::<_, $rows, 2> { k, a, a_strides, b, b_stride, target, columns }),)*
-                                (rows, _) => unreachable!("no kernel of {rows} rows"),
-                            }
-                        };
-                    }
-                    run!(1 2 3 4 5 6 7 8 9 10 11 12 13 14);
+                    run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                        (1 2 3 4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
+                        { k, a, a_strides, b, b_stride, target, columns });
                 }
             }
         }

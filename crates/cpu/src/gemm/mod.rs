@@ -25,6 +25,7 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+use block::{AnyKernel, launch};
 pub(crate) use kernel::{Outer, Target};
 pub(crate) use pack::PackB;
 pub(crate) use plan::part;
@@ -315,18 +316,9 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K>(&self, kernel: K)
-    where
-        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
-    {
+    unsafe fn launch(&self, kernel: impl AnyKernel<T>) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match self.isa {
-                Isa::Portable => T::Portable::launch(kernel),
-                Isa::Avx2 => T::Avx2::launch(kernel),
-                Isa::Avx512 => T::Avx512::launch(kernel),
-            }
-        }
+        unsafe { launch(self.isa, kernel) }
     }
 }
 

@@ -22,6 +22,8 @@ macro_rules! run {
     };
 }
 
+pub(super) use run;
+
 /// A tile of one product of the batch.
 ///
 /// Valid memory: A, B and C as the plan's spec says; `shared` as packed by [`PackShared`], if the plan shares B;

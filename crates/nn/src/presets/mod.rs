@@ -1,8 +1,11 @@
 //! Networks by name: what `preset = "…"` in a config and `--preset` stand for. Each is a function from the [`Shapes`] of a
 //! task to a list of nodes, so that what was chosen can be printed, saved and changed.
 
+mod autoencoder;
+mod nodes;
 mod sequence;
 mod tables;
+mod vision;
 
 use thalweg_graph::OpError;
 
@@ -33,7 +36,10 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS, sequence::PRESETS].into_iter().flatten().collect()
+    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The preset of that name.

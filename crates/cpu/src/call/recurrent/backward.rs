@@ -63,10 +63,8 @@ impl<T: Number, V: Vector<Element = T>> Code<V> for Step<'_, T> {
             if i < walk.extents.steps {
                 let t = walk.step(walk.extents.steps - 1 - i);
                 match walk.extents.cell {
-                    Cell::RnnTanh => self.simple(t, |dh, h| dh * (T::ONE - h * h)),
-                    Cell::RnnRelu => {
-                        self.simple(t, |dh, h| if h > T::default() { dh } else { T::default() })
-                    }
+                    Cell::RnnTanh => self.simple(t, false),
+                    Cell::RnnRelu => self.simple(t, true),
                     Cell::Lstm => self.lstm(t),
                     Cell::Gru => self.gru(t),
                 }
@@ -113,27 +111,53 @@ impl<T: Number> Step<'_, T> {
         }
     }
 
-    /// Calls `f` for every row with its places and the cotangent of h, where what has come back is added.
+    /// The places of row `n` at time step `t`, and the cotangent of its h, where what has come back is added.
     ///
     /// # Safety
     /// The memory is that of the op.
     #[inline(always)]
-    unsafe fn rows(&self, t: usize, f: impl Fn(Row, &Units<T>)) {
-        let (walk, Part { rows, block, .. }) = (self.walk, &self.part);
-        let (b, count) = (&walk.extents, walk.units(*block).len());
+    unsafe fn row(&self, n: usize, t: usize) -> (Row, Units<T>) {
+        let (walk, unit, count) = (self.walk, self.part.block * UNITS, self.count());
+        let b = &walk.extents;
+        let (state, projection) = (n * b.units + unit, n * walk.row() + unit);
         // SAFETY: rows and units are those of the op.
         unsafe {
-            let cotangents = self.memory.input::<T>(self.given + 1).add(t * b.state());
-            let back = self.memory.to::<T>().add(b.grad_start());
-            for row in rows.clone() {
-                let unit = block * UNITS;
-                let inside = t < walk.length(&self.memory, row);
-                let (state, projection) = (row * b.units + unit, row * walk.row() + unit);
-                let (g, back) = (load(cotangents.add(state), count), load(back.add(state), count));
-                let dh = each(|u| g[u] + back[u]);
-                f(Row { state, projection, inside }, &dh);
-            }
+            let inside = t < walk.length(&self.memory, n);
+            let g = self.memory.input::<T>(self.given + 1).add(t * b.state() + state);
+            let back = self.back().add(state);
+            let (g, back) = (load(g, count), load(back, count));
+            (Row { state, projection, inside }, each!(|u| g[u] + back[u]))
         }
+    }
+
+    /// Where what comes back to the states h gathers; that of c follows.
+    ///
+    /// # Safety
+    /// The memory is that of the op.
+    #[inline(always)]
+    unsafe fn back(&self) -> *mut T {
+        // SAFETY: the caller's promise.
+        unsafe { self.memory.to::<T>().add(self.walk.extents.grad_start()) }
+    }
+
+    /// How many units the block has.
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.walk.units(self.part.block).len()
+    }
+
+    /// The units of `G` saved gates in a row.
+    ///
+    /// # Safety
+    /// The row has them.
+    #[inline(always)]
+    unsafe fn gates<const G: usize>(&self, row: *const T) -> [Units<T>; G] {
+        let mut gates = [[T::default(); UNITS]; G];
+        for (g, gate) in gates.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { *gate = load(row.add(g * self.walk.extents.units), self.count()) }
+        }
+        gates
     }
 
     /// Writes the gradients of a projection at `to`: none beyond a sequence's end.
@@ -160,23 +184,29 @@ impl<T: Number> Step<'_, T> {
         unsafe { self.memory.input::<T>(self.given).add(at) }
     }
 
+    /// A simple cell, whose function is relu or tanh.
+    ///
     /// # Safety
     /// The memory is that of the op, the cell one without saved gates; `t` is a time step.
     #[inline(always)]
-    unsafe fn simple(&self, t: usize, f: impl Fn(T, T) -> T) {
-        let walk = self.walk;
-        let (b, count) = (&walk.extents, walk.units(self.part.block).len());
+    unsafe fn simple(&self, t: usize, relu: bool) {
+        let (walk, count, zero) = (self.walk, self.count(), T::default());
+        let b = &walk.extents;
         // SAFETY: rows and units are those of the op.
         unsafe {
             let new = self.saved(walk.before_and_after(t).1 * b.state());
             let dq = self.memory.to::<T>().add(t * b.batch * walk.row());
-            let back = self.memory.to::<T>().add(b.grad_start());
-            self.rows(t, |row, dh| {
+            for n in self.part.rows.clone() {
+                let (row, dh) = self.row(n, t);
                 let h = load(new.add(row.state), count);
-                self.put(&[each(|u| f(dh[u], h[u]))], &row, dq);
-                let carried = if row.inside { &[T::default(); UNITS] } else { dh };
-                store(carried, back.add(row.state), count);
-            });
+                let da = match relu {
+                    true => each!(|u| if h[u] > zero { dh[u] } else { zero }),
+                    false => each!(|u| dh[u] * (T::ONE - h[u] * h[u])),
+                };
+                self.put(&[da], &row, dq);
+                let carried = if row.inside { &[zero; UNITS] } else { &dh };
+                store(carried, self.back().add(row.state), count);
+            }
         }
     }
 
@@ -184,34 +214,34 @@ impl<T: Number> Step<'_, T> {
     /// The memory is that of the op, an LSTM; `t` is a time step.
     #[inline(always)]
     unsafe fn lstm(&self, t: usize) {
-        let walk = self.walk;
-        let (b, count) = (&walk.extents, walk.units(self.part.block).len());
+        let (walk, count) = (self.walk, self.count());
+        let b = &walk.extents;
         let (before, after) = walk.before_and_after(t);
         // SAFETY: rows and units are those of the op.
         unsafe {
-            let [old, new] =
-                [before, after].map(|place| self.saved(b.states() + place * b.state()));
+            let old_c = self.saved(b.states() + before * b.state());
+            let new_c = self.saved(b.states() + after * b.state());
             let gates = self.saved(b.gates() + t * b.batch * walk.row());
             let cotangents = self.memory.input::<T>(self.given + 2).add(t * b.state());
             let dq = self.memory.to::<T>().add(t * b.batch * walk.row());
-            let back = self.memory.to::<T>().add(b.grad_start());
-            let back_c = back.add(b.state());
-            self.rows(t, |row, dh| {
-                let gate = |g: usize| load(gates.add(row.projection + g * b.units), count);
-                let [old, new] = [old, new].map(|c| load(c.add(row.state), count));
-                let (g, dc) = (cotangents.add(row.state), back_c.add(row.state));
-                let (g, dc) = (load(g, count), load(dc, count));
-                let dc = each(|u| g[u] + dc[u]);
-                let gates = std::array::from_fn(gate);
-                let (da, dc_old) = lstm_grad(&gates, [&old, &new], dh, &dc);
+            let back_c = self.back().add(b.state());
+            for n in self.part.rows.clone() {
+                let (row, dh) = self.row(n, t);
+                let (old, new) =
+                    (load(old_c.add(row.state), count), load(new_c.add(row.state), count));
+                let g = load(cotangents.add(row.state), count);
+                let dc = load(back_c.add(row.state), count);
+                let dc = each!(|u| g[u] + dc[u]);
+                let saved = self.gates::<4>(gates.add(row.projection));
+                let (da, dc_old) = lstm_grad(&saved, [&old, &new], &dh, &dc);
                 self.put(&da, &row, dq);
                 let (h, c) = match row.inside {
                     true => (&[T::default(); UNITS], &dc_old),
-                    false => (dh, &dc),
+                    false => (&dh, &dc),
                 };
-                store(h, back.add(row.state), count);
+                store(h, self.back().add(row.state), count);
                 store(c, back_c.add(row.state), count);
-            });
+            }
         }
     }
 
@@ -219,26 +249,27 @@ impl<T: Number> Step<'_, T> {
     /// The memory is that of the op, a GRU; `t` is a time step.
     #[inline(always)]
     unsafe fn gru(&self, t: usize) {
-        let walk = self.walk;
-        let (b, count) = (&walk.extents, walk.units(self.part.block).len());
+        let (walk, count) = (self.walk, self.count());
+        let b = &walk.extents;
         // SAFETY: rows and units are those of the op.
         unsafe {
             let old = self.saved(walk.before_and_after(t).0 * b.state());
             let inner = self.saved(b.inner() + t * b.state());
             let step = t * b.batch * walk.row();
             let gates = self.saved(b.gates() + step);
-            let [dq, dp] = [0, b.grad_p()].map(|at| self.memory.to::<T>().add(at + step));
-            let back = self.memory.to::<T>().add(b.grad_start());
-            self.rows(t, |row, dh| {
-                let gate = |g: usize| load(gates.add(row.projection + g * b.units), count);
-                let [inner, old] = [inner, old].map(|from| load(from.add(row.state), count));
-                let gates = std::array::from_fn(gate);
-                let (p, q, dh_old) = gru_grad(&gates, &inner, &old, dh);
+            let dq = self.memory.to::<T>().add(step);
+            let dp = self.memory.to::<T>().add(b.grad_p() + step);
+            for n in self.part.rows.clone() {
+                let (row, dh) = self.row(n, t);
+                let inner = load(inner.add(row.state), count);
+                let old = load(old.add(row.state), count);
+                let saved = self.gates::<3>(gates.add(row.projection));
+                let (p, q, dh_old) = gru_grad(&saved, &inner, &old, &dh);
                 self.put(&q, &row, dq);
                 self.put(&p, &row, dp);
-                let carried = if row.inside { &dh_old } else { dh };
-                store(carried, back.add(row.state), count);
-            });
+                let carried = if row.inside { &dh_old } else { &dh };
+                store(carried, self.back().add(row.state), count);
+            }
         }
     }
 }

@@ -1,7 +1,6 @@
 //! One step of every cell and its gradient, on some units of one sequence at a time. Loops over arrays of a fixed length
 //! become vector code on whatever instruction set they are compiled for.
 
-use std::array::from_fn;
 use std::ops::Div;
 
 use thalweg_graph::ops::Unary;
@@ -52,25 +51,29 @@ impl Number for f64 {
     }
 }
 
-/// `f` of every unit.
-#[inline(always)]
-pub fn each<T: Number>(f: impl Fn(usize) -> T) -> Units<T> {
-    let mut out = [T::default(); UNITS];
-    for (u, out) in out.iter_mut().enumerate() {
-        *out = f(u);
-    }
-    out
+/// An expression of every unit. A macro and no function of a closure: a closure would be compiled once for all instruction
+/// sets, without any.
+macro_rules! each {
+    (|$u:ident| $value:expr) => {{
+        let mut units = [Default::default(); $crate::call::recurrent::cells::UNITS];
+        for $u in 0..$crate::call::recurrent::cells::UNITS {
+            units[$u] = $value;
+        }
+        units
+    }};
 }
+
+pub(super) use each;
 
 /// From the pre-activations of i, f, g, o and the old c: the gates, the new c and h.
 #[inline(always)]
 pub fn lstm<T: Number>(a: &[Units<T>; 4], c: &Units<T>) -> ([Units<T>; 4], Units<T>, Units<T>) {
-    let i = each(|u| a[0][u].sigmoid());
-    let f = each(|u| a[1][u].sigmoid());
-    let g = each(|u| a[2][u].tanh());
-    let o = each(|u| a[3][u].sigmoid());
-    let c = each(|u| f[u] * c[u] + i[u] * g[u]);
-    let h = each(|u| o[u] * c[u].tanh());
+    let i = each!(|u| a[0][u].sigmoid());
+    let f = each!(|u| a[1][u].sigmoid());
+    let g = each!(|u| a[2][u].tanh());
+    let o = each!(|u| a[3][u].sigmoid());
+    let c = each!(|u| f[u] * c[u] + i[u] * g[u]);
+    let h = each!(|u| o[u] * c[u].tanh());
     ([i, f, g, o], c, h)
 }
 
@@ -83,15 +86,15 @@ pub fn lstm_grad<T: Number>(
     dh: &Units<T>,
     dc: &Units<T>,
 ) -> ([Units<T>; 4], Units<T>) {
-    let t = each(|u| new[u].tanh());
-    let dc = each(|u| dc[u] + dh[u] * o[u] * (T::ONE - t[u] * t[u]));
+    let t = each!(|u| new[u].tanh());
+    let dc = each!(|u| dc[u] + dh[u] * o[u] * (T::ONE - t[u] * t[u]));
     let da = [
-        each(|u| dc[u] * g[u] * (i[u] * (T::ONE - i[u]))),
-        each(|u| dc[u] * old[u] * (f[u] * (T::ONE - f[u]))),
-        each(|u| dc[u] * i[u] * (T::ONE - g[u] * g[u])),
-        each(|u| dh[u] * t[u] * (o[u] * (T::ONE - o[u]))),
+        each!(|u| dc[u] * g[u] * (i[u] * (T::ONE - i[u]))),
+        each!(|u| dc[u] * old[u] * (f[u] * (T::ONE - f[u]))),
+        each!(|u| dc[u] * i[u] * (T::ONE - g[u] * g[u])),
+        each!(|u| dh[u] * t[u] * (o[u] * (T::ONE - o[u]))),
     ];
-    (da, each(|u| dc[u] * f[u]))
+    (da, each!(|u| dc[u] * f[u]))
 }
 
 /// From the projections p and q of r, z, n and the old h: the gates and the new h.
@@ -101,10 +104,10 @@ pub fn gru<T: Number>(
     q: &[Units<T>; 3],
     h: &Units<T>,
 ) -> ([Units<T>; 3], Units<T>) {
-    let r = each(|u| (p[0][u] + q[0][u]).sigmoid());
-    let z = each(|u| (p[1][u] + q[1][u]).sigmoid());
-    let n = each(|u| (p[2][u] + r[u] * q[2][u]).tanh());
-    let h = each(|u| n[u] + z[u] * (h[u] - n[u]));
+    let r = each!(|u| (p[0][u] + q[0][u]).sigmoid());
+    let z = each!(|u| (p[1][u] + q[1][u]).sigmoid());
+    let n = each!(|u| (p[2][u] + r[u] * q[2][u]).tanh());
+    let h = each!(|u| n[u] + z[u] * (h[u] - n[u]));
     ([r, z, n], h)
 }
 
@@ -117,11 +120,11 @@ pub fn gru_grad<T: Number>(
     h: &Units<T>,
     dh: &Units<T>,
 ) -> ([Units<T>; 3], [Units<T>; 3], Units<T>) {
-    let dn = each(|u| dh[u] * (T::ONE - z[u]) * (T::ONE - n[u] * n[u]));
-    let dz = each(|u| dh[u] * (h[u] - n[u]) * (z[u] * (T::ONE - z[u])));
-    let dr = each(|u| dn[u] * inner[u] * (r[u] * (T::ONE - r[u])));
-    let dq = each(|u| dn[u] * r[u]);
-    ([dr, dz, dn], [dr, dz, dq], each(|u| dh[u] * z[u]))
+    let dn = each!(|u| dh[u] * (T::ONE - z[u]) * (T::ONE - n[u] * n[u]));
+    let dz = each!(|u| dh[u] * (h[u] - n[u]) * (z[u] * (T::ONE - z[u])));
+    let dr = each!(|u| dn[u] * inner[u] * (r[u] * (T::ONE - r[u])));
+    let dq = each!(|u| dn[u] * r[u]);
+    ([dr, dz, dn], [dr, dz, dq], each!(|u| dh[u] * z[u]))
 }
 
 /// The units at `from`, of which `count` exist.
@@ -135,7 +138,11 @@ pub unsafe fn load<T: Number>(from: *const T, count: usize) -> Units<T> {
         if count == UNITS {
             from.cast::<Units<T>>().read_unaligned()
         } else {
-            from_fn(|u| if u < count { from.add(u).read() } else { T::default() })
+            let mut units = [T::default(); UNITS];
+            for (u, unit) in units.iter_mut().enumerate().take(count) {
+                *unit = from.add(u).read();
+            }
+            units
         }
     }
 }

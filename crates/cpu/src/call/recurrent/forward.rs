@@ -67,8 +67,8 @@ impl<T: Number, V: Vector<Element = T>> Code<V> for Step<'_, T> {
         unsafe {
             self.products::<V>();
             match self.walk.extents.cell {
-                Cell::RnnTanh => self.simple(|a| each(|u| a[u].tanh())),
-                Cell::RnnRelu => self.simple(|a| each(|u| a[u].relu())),
+                Cell::RnnTanh => self.simple(false),
+                Cell::RnnRelu => self.simple(true),
                 Cell::Lstm => self.lstm(),
                 Cell::Gru => self.gru(),
             }
@@ -135,37 +135,63 @@ impl<T: Number> Step<'_, T> {
         }
     }
 
-    /// The biases of `G` gates: those of the input and the hidden projection.
+    /// The units of `G` gates in a row.
+    ///
+    /// # Safety
+    /// The row has them.
+    #[inline(always)]
+    unsafe fn gates<const G: usize>(&self, row: *const T) -> [Units<T>; G] {
+        let mut gates = [[T::default(); UNITS]; G];
+        for (g, gate) in gates.iter_mut().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { *gate = load(row.add(g * self.walk.extents.units), self.count()) }
+        }
+        gates
+    }
+
+    /// # Safety
+    /// The row has room for `G` gates.
+    #[inline(always)]
+    unsafe fn put<const G: usize>(&self, gates: &[Units<T>; G], row: *mut T) {
+        for (g, gate) in gates.iter().enumerate() {
+            // SAFETY: the caller's promise.
+            unsafe { store(gate, row.add(g * self.walk.extents.units), self.count()) }
+        }
+    }
+
+    /// How many units the block has.
+    #[inline(always)]
+    fn count(&self) -> usize {
+        self.walk.units(self.part.block).len()
+    }
+
+    /// The biases of the input and of the hidden projection.
     ///
     /// # Safety
     /// The memory is that of the op, and `G` is the cell's.
     #[inline(always)]
     unsafe fn biases<const G: usize>(&self) -> [[Units<T>; G]; 2] {
-        let units = self.walk.units(self.part.block);
+        let at = self.part.block * UNITS;
         // SAFETY: the biases have a row for every gate and unit.
-        let of = |input: usize| unsafe {
-            std::array::from_fn(|gate| {
-                let at = gate * self.walk.extents.units + units.start;
-                load(self.memory.input::<T>(input).add(at), units.len())
-            })
-        };
-        [of(2), of(3)]
+        unsafe {
+            [
+                self.gates(self.memory.input::<T>(2).add(at)),
+                self.gates(self.memory.input::<T>(3).add(at)),
+            ]
+        }
     }
 
-    /// Calls `f` for every row with the place of the block's first unit in a state and in a projection of this step, and
-    /// whether the sequence has this step.
+    /// The places of the block's first unit in row `n` of a state and of a projection, and whether the sequence has this
+    /// step.
     ///
     /// # Safety
     /// The memory is that of the op.
     #[inline(always)]
-    unsafe fn rows(&self, f: impl Fn(usize, usize, bool)) {
-        let (walk, Part { rows, block, .. }) = (self.walk, &self.part);
-        for row in rows.clone() {
-            // SAFETY: the caller's promise.
-            let inside = self.t < unsafe { walk.length(&self.memory, row) };
-            let unit = block * UNITS;
-            f(row * walk.extents.units + unit, row * walk.row() + unit, inside);
-        }
+    unsafe fn row(&self, n: usize) -> (usize, usize, bool) {
+        let (walk, unit) = (self.walk, self.part.block * UNITS);
+        // SAFETY: the caller's promise.
+        let inside = self.t < unsafe { walk.length(&self.memory, n) };
+        (n * walk.extents.units + unit, n * walk.row() + unit, inside)
     }
 
     /// The input projections of this step.
@@ -179,27 +205,31 @@ impl<T: Number> Step<'_, T> {
         unsafe { self.memory.input::<T>(0).add(at) }
     }
 
+    /// A simple cell, whose function is relu or tanh.
+    ///
     /// # Safety
     /// The memory is that of the op, the cell one without saved gates.
     #[inline(always)]
-    unsafe fn simple(&self, f: impl Fn(&Units<T>) -> Units<T>) {
-        let walk = self.walk;
-        let count = walk.units(self.part.block).len();
+    unsafe fn simple(&self, relu: bool) {
+        let (walk, count) = (self.walk, self.count());
         let (before, after) = walk.before_and_after(self.t);
         // SAFETY: rows and units are those of the op; the new state holds the products.
         unsafe {
             let (old, new) = (self.state(0, before), self.state(0, after));
             let x = self.projections();
             let [[b_ih], [b_hh]] = self.biases::<1>();
-            let bias = each(|u| b_ih[u] + b_hh[u]);
-            self.rows(|state, row, inside| {
+            let bias = each!(|u| b_ih[u] + b_hh[u]);
+            for n in self.part.rows.clone() {
+                let (state, row, inside) = self.row(n);
                 let (p, q) = (load(x.add(row), count), load(new.add(state), count));
-                let h = match inside {
-                    true => f(&each(|u| q[u] + (p[u] + bias[u]))),
-                    false => load(old.add(state), count),
+                let a: Units<T> = each!(|u| q[u] + (p[u] + bias[u]));
+                let h = match (inside, relu) {
+                    (false, _) => load(old.add(state), count),
+                    (true, true) => each!(|u| a[u].relu()),
+                    (true, false) => each!(|u| a[u].tanh()),
                 };
                 store(&h, new.add(state), count);
-            });
+            }
         }
     }
 
@@ -207,34 +237,34 @@ impl<T: Number> Step<'_, T> {
     /// The memory is that of the op, an LSTM.
     #[inline(always)]
     unsafe fn lstm(&self) {
-        let walk = self.walk;
-        let (b, count) = (&walk.extents, walk.units(self.part.block).len());
-        let (before, after) = walk.before_and_after(self.t);
+        let (b, count) = (&self.walk.extents, self.count());
+        let (before, after) = self.walk.before_and_after(self.t);
         // SAFETY: rows and units are those of the op; the place of the gates holds the products.
         unsafe {
-            let [h_old, h_new] = [before, after].map(|place| self.state(0, place));
-            let [c_old, c_new] = [before, after].map(|place| self.state(b.states(), place));
+            let (h_old, h_new) = (self.state(0, before), self.state(0, after));
+            let (c_old, c_new) = (self.state(b.states(), before), self.state(b.states(), after));
             let (x, products) = (self.projections(), self.products_at());
-            let [b_ih, b_hh] = self.biases::<4>();
-            let bias: [Units<T>; 4] = std::array::from_fn(|g| each(|u| b_ih[g][u] + b_hh[g][u]));
-            self.rows(|state, row, inside| {
-                let a: [Units<T>; 4] = std::array::from_fn(|g| {
-                    let at = row + g * b.units;
-                    let (p, q) = (load(x.add(at), count), load(products.add(at), count));
-                    each(|u| q[u] + (p[u] + bias[g][u]))
-                });
+            let [mut bias, b_hh] = self.biases::<4>();
+            for g in 0..4 {
+                bias[g] = each!(|u| bias[g][u] + b_hh[g][u]);
+            }
+            for n in self.part.rows.clone() {
+                let (state, row, inside) = self.row(n);
+                let p = self.gates::<4>(x.add(row));
+                let mut a = self.gates::<4>(products.add(row));
+                for g in 0..4 {
+                    a[g] = each!(|u| a[g][u] + (p[g][u] + bias[g][u]));
+                }
                 let c = load(c_old.add(state), count);
                 let (gates, new_c, new_h) = lstm(&a, &c);
-                for (g, gate) in gates.iter().enumerate() {
-                    store(gate, products.add(row + g * b.units), count);
-                }
+                self.put(&gates, products.add(row));
                 let (h, c) = match inside {
                     true => (new_h, new_c),
                     false => (load(h_old.add(state), count), c),
                 };
                 store(&h, h_new.add(state), count);
                 store(&c, c_new.add(state), count);
-            });
+            }
         }
     }
 
@@ -242,31 +272,28 @@ impl<T: Number> Step<'_, T> {
     /// The memory is that of the op, a GRU.
     #[inline(always)]
     unsafe fn gru(&self) {
-        let walk = self.walk;
-        let (b, count) = (&walk.extents, walk.units(self.part.block).len());
-        let (before, after) = walk.before_and_after(self.t);
+        let (b, count) = (&self.walk.extents, self.count());
+        let (before, after) = self.walk.before_and_after(self.t);
         // SAFETY: rows and units are those of the op; the place of the gates holds the products.
         unsafe {
-            let [old, new] = [before, after].map(|place| self.state(0, place));
+            let (old, new) = (self.state(0, before), self.state(0, after));
             let (x, products) = (self.projections(), self.products_at());
             let inner = self.memory.to::<T>().add(b.inner() + self.t * b.state());
             let [b_ih, b_hh] = self.biases::<3>();
-            self.rows(|state, row, inside| {
-                let sum = |from: *const T, bias: &[Units<T>; 3]| {
-                    std::array::from_fn(|g| {
-                        let x = load(from.add(row + g * b.units), count);
-                        each(|u| x[u] + bias[g][u])
-                    })
-                };
-                let (p, q) = (sum(x, &b_ih), sum(products, &b_hh));
+            for n in self.part.rows.clone() {
+                let (state, row, inside) = self.row(n);
+                let mut p = self.gates::<3>(x.add(row));
+                let mut q = self.gates::<3>(products.add(row));
+                for g in 0..3 {
+                    p[g] = each!(|u| p[g][u] + b_ih[g][u]);
+                    q[g] = each!(|u| q[g][u] + b_hh[g][u]);
+                }
                 let h = load(old.add(state), count);
                 let (gates, new_h) = gru(&p, &q, &h);
-                for (g, gate) in gates.iter().enumerate() {
-                    store(gate, products.add(row + g * b.units), count);
-                }
+                self.put(&gates, products.add(row));
                 store(&q[2], inner.add(state), count);
                 store(if inside { &new_h } else { &h }, new.add(state), count);
-            });
+            }
         }
     }
 }
