@@ -12,6 +12,7 @@ mod baselines;
 pub mod config;
 pub mod data;
 pub mod defaults;
+pub mod dot;
 pub mod draft;
 mod error;
 mod findings;

@@ -5,6 +5,7 @@ use thalweg_graph::{DType, Executor, Feed, Tensor, Value, grad};
 use thalweg_nn::losses::CrossEntropy;
 use thalweg_nn::optim::Adam;
 use thalweg_nn::presets::{Shapes, preset};
+use thalweg_nn::spec::EmbeddingOptions;
 use thalweg_nn::{
     Dag, Forward, LayerSpec, Loss, Mode, NodeSpec, Store, Updater, context, parameters,
 };
@@ -118,7 +119,7 @@ fn equal_arguments_give_equal_texts() {
 fn a_network_says_what_it_has_learned() {
     let node = NodeSpec::from;
     let nodes = vec![
-        node(LayerSpec::Embedding { num: 4, dim: 8, padding_idx: None }),
+        node(LayerSpec::Embedding(EmbeddingOptions::new(4, 8))),
         serde_json::from_str(r#"{"type": "gru", "hidden": 16}"#).unwrap(),
         node(LayerSpec::Linear { out: 4, bias: true }),
     ];
@@ -177,7 +178,7 @@ fn mistakes_are_named() {
     let error = Generator::new(&net, &cpu, 8).err().unwrap().to_string();
     assert!(error.contains("looks ahead"), "{error}");
     let flat = Dag::new(vec![
-        NodeSpec::from(LayerSpec::Embedding { num: 9, dim: 4, padding_idx: None }),
+        NodeSpec::from(LayerSpec::Embedding(EmbeddingOptions::new(9, 4))),
         NodeSpec::from(LayerSpec::Flatten { start: 1 }),
     ]);
     flat.build([1, 8], DType::I64).unwrap();

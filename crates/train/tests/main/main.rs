@@ -4,6 +4,7 @@ mod data;
 mod determinism;
 mod errors;
 mod generate;
+mod kinds;
 mod learning;
 mod measuring;
 mod metrics;
