@@ -115,7 +115,7 @@ pub fn formula(spec: &LayerSpec) -> [&'static str; 2] {
             ["y = x·Wᵀ + b", "∂L/∂W = gᵀ·x   ∂L/∂b = Σ g over the rows   ∂L/∂x = g·W"]
         }
         LayerSpec::Linear { bias: false, .. } => ["y = x·Wᵀ", "∂L/∂W = gᵀ·x   ∂L/∂x = g·W"],
-        LayerSpec::Embedding { .. } => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
+        LayerSpec::Embedding(_) => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
         LayerSpec::Flatten { .. } => ["y = x in one row per sample", "∂L/∂x = g in the shape of x"],
         LayerSpec::Dropout { .. } => {
             ["y = x·m/(1−p), m = 0 with probability p, else 1", "∂L/∂x = g·m/(1−p)"]

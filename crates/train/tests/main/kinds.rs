@@ -2,6 +2,7 @@
 
 use thalweg_data::{Dataset, Features, IGNORED, Raw, Scaling, Targets};
 use thalweg_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
+use thalweg_nn::spec::EmbeddingOptions;
 use thalweg_nn::{Dag, LayerSpec, Loss, NodeSpec, Sequential};
 use thalweg_train::{FitOptions, Metrics, Reconstruction, Sequences, TrainError, Trainer};
 
@@ -25,7 +26,7 @@ fn successors(rows: usize, length: usize) -> Set {
 
 fn tagger(outputs: usize) -> Dag {
     Dag::new(vec![
-        LayerSpec::Embedding { num: 5, dim: 8, padding_idx: None }.into(),
+        LayerSpec::Embedding(EmbeddingOptions::new(5, 8)).into(),
         LayerSpec::Linear { out: outputs, bias: true }.into(),
     ])
 }
@@ -85,7 +86,7 @@ fn sequences_need_an_output_for_each_place_and_class() {
     assert!(error.message().contains("classes at each place"), "{error}");
     // An id outside of the table is met at the first step, and changes nothing.
     let narrow = Dag::new(vec![
-        LayerSpec::Embedding { num: 3, dim: 8, padding_idx: None }.into(),
+        LayerSpec::Embedding(EmbeddingOptions::new(3, 8)).into(),
         LayerSpec::Linear { out: 5, bias: true }.into(),
     ]);
     let error = refused(narrow, CrossEntropy::default().into());
