@@ -2,14 +2,20 @@
 //! scaled, shuffled batches. The way of the data:
 //!
 //! ```text
-//! source::open ──▶ Loaded { train, test } ──▶ Split (train/valid/test rows) ──▶ Batches (rows of one step)
-//!     idx, digits         Dataset                    │                              │
-//!                                                    └─▶ Scaling (train rows only) ─┴─▶ Dataset::fill(x, y)
+//! source::open ──▶ Loaded { train, test, encoding } ──▶ Split (train/valid/test rows) ──▶ Batches (rows of a step)
+//!   detect: kind        Dataset: Features, Targets          │                                 │
+//!   readers: files ─▶ samples                               └─▶ Scaling (train rows only) ────┴─▶ fill(x, y)
 //! ```
 //!
-//! Images stay bytes in memory and become `f32` only in the trainer's own batch buffer. Everything random is a
-//! pure function of (seed, stream, position), so the same seed gives the same rows on any machine. Every problem
-//! in a file or an argument is a [`DataError`] that says where, what was expected and what to do.
+//! [`readers`] has a module for each kind of data: images, recordings, running text, tables of text, ratings, series,
+//! pairs, tagged sentences. What a reader found out about the data to learn from (vocabulary, image size, rate, …) is
+//! the [`Encoding`], with which [`open_as`] and [`open_features`] read other data for the same network.
+//! [`SourceOptions`] says what is not to be found out.
+//!
+//! Images stay bytes in memory and become `f32` only in the trainer's own batch buffer; words and categories are ids.
+//! Everything random is a pure function of (seed, stream, position), so the same seed gives the same rows on any
+//! machine. Every problem in a file or an argument is a [`DataError`] that says where, what was expected and what to
+//! do.
 //!
 //! ```
 //! use thalweg_data::{Batches, Fractions, Scaling, Split, Standardise, open};

@@ -19,7 +19,8 @@ use crate::{digits, readers, suggest};
 pub struct Loaded {
     /// What to learn from; validation rows are split off it.
     pub train: Dataset,
-    /// The test part that the set brings itself; its samples have the shape and the classes of `train`.
+    /// The test part that the set brings itself or that [`SourceOptions::test`] names; its samples have the shape and
+    /// the classes of `train`, and nothing of them is in `encoding`.
     pub test: Option<Dataset>,
     /// How the files became features.
     pub encoding: Encoding,
@@ -147,6 +148,10 @@ pub fn open_features(
 
 fn embedded(set: &'static Embedded, options: &SourceOptions) -> Result<Loaded, DataError> {
     options.check(Kind::Idx)?;
+    if options.kind.is_some_and(|kind| kind != Kind::Idx) {
+        let problem = format!("the embedded set '{}' is of kind 'idx'", set.name);
+        return Err(DataError::option("kind", problem, "leave it out"));
+    }
     let loaded = Loaded::of((set.load)()?, None, Encoding::Values);
     Ok(Loaded { attribution: Some(set.attribution), ..loaded })
 }

@@ -188,9 +188,29 @@ impl Dag {
         &self.nodes
     }
 
-    /// The name of node `place`.
-    fn name(&self, place: usize) -> String {
-        self.nodes[place].name.clone().unwrap_or_else(|| place.to_string())
+    /// The name of node `place`: its own, or else the place.
+    pub fn name(&self, place: usize) -> String {
+        let name = self.nodes.get(place).and_then(|node| node.name.clone());
+        name.unwrap_or_else(|| place.to_string())
+    }
+
+    /// The names of what node `place` takes.
+    pub fn sources(&self, place: usize) -> Vec<String> {
+        match self.nodes.get(place).map(|node| &node.inputs) {
+            Some(inputs) if !inputs.is_empty() => inputs.clone(),
+            _ => match place.checked_sub(1) {
+                Some(before) => vec![self.name(before)],
+                None => self.inputs.iter().take(1).cloned().collect(),
+            },
+        }
+    }
+
+    /// What the inputs and then the nodes give, by name. Where a node fails, it and those after it are missing.
+    #[track_caller]
+    pub fn values(&self, inputs: &[Tensor]) -> Vec<(String, Tensor)> {
+        let mut scope = Scope { values: vec![] };
+        self.run(inputs, self.built.get().map(Vec::as_slice), &mut scope);
+        scope.values
     }
 
     /// The nodes' layers for one input of shape `input` and type `dtype`; tells the shape of the output.
@@ -219,7 +239,8 @@ impl Dag {
                 return inferred;
             }
         }
-        self.run(inputs, self.built.get().map(Vec::as_slice)).1
+        let mut scope = Scope { values: vec![] };
+        self.run(inputs, self.built.get().map(Vec::as_slice), &mut scope).1
     }
 
     /// The outputs, having built what was not, in a trace of its own: building takes no random stream and leaves no write.
@@ -227,7 +248,7 @@ impl Dag {
     fn infer(&self, inputs: &[Tensor]) -> Vec<Tensor> {
         trace(Mode::Eval, &fixed_key(0, 0), || {
             let known = self.built.get().map(Vec::as_slice);
-            let (layers, outputs) = self.run(inputs, known);
+            let (layers, outputs) = self.run(inputs, known, &mut Scope { values: vec![] });
             if known.is_none() && outputs.iter().all(|y| y.error().is_none()) {
                 // Another thread may have been first; then its layers are the ones.
                 let _ = self.built.set(layers);
@@ -237,14 +258,15 @@ impl Dag {
         .result
     }
 
-    /// Runs the nodes in order, on `known` layers or on new ones; gives the new ones and the outputs.
+    /// Runs the nodes in order, on `known` layers or on new ones; gives the new ones and the outputs. The empty `scope`
+    /// gets what each node gives.
     #[track_caller]
     fn run(
         &self,
         inputs: &[Tensor],
         known: Option<&[Arc<dyn Node>]>,
+        scope: &mut Scope,
     ) -> (Vec<Arc<dyn Node>>, Vec<Tensor>) {
-        let mut scope = Scope { values: vec![] };
         let mut layers: Vec<Arc<dyn Node>> = vec![];
         let fail = |error: OpError| {
             let _entered = self.layer.enter();

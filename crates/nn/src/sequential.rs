@@ -9,9 +9,9 @@ use crate::context::{Mode, fixed_key, trace};
 use crate::layers::{PerAxis, Pool};
 use crate::module::{Forward, Module, Network, Visitor};
 use crate::spec::{
-    AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions, GroupNormOptions,
-    InstanceNormOptions, Interpolation, LayerSpec, MaxPoolOptions, RecurrentOptions,
-    TransformerOptions, UpsampleOptions,
+    AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions, EmbeddingOptions,
+    GroupNormOptions, InstanceNormOptions, Interpolation, LayerSpec, MaxPoolOptions,
+    RecurrentOptions, TransformerOptions, UpsampleOptions,
 };
 
 /// Layers one after the other: the output of each is the input of the next.
@@ -161,7 +161,7 @@ builders! {
     /// [`Linear`](crate::Linear) to `out` outputs, only multiplying.
     linear_without_bias(out: usize) = LayerSpec::Linear { out, bias: false };
     /// [`Embedding`](crate::Embedding).
-    embedding(num: usize, dim: usize) = LayerSpec::Embedding { num, dim, padding_idx: None };
+    embedding(num: usize, dim: usize) = LayerSpec::Embedding(EmbeddingOptions::new(num, dim));
     /// [`Flatten`](crate::Flatten) from axis 1.
     flatten() = LayerSpec::Flatten { start: 1 };
     /// [`Dropout`](crate::Dropout).

@@ -115,6 +115,7 @@ impl<'a, N: Network> Fit<'a, N> {
             valid.check("validate on")?;
             goal.same_as(&Goal::new(&trainer.loss, &trainer.aim, valid.data)?)?;
         }
+        goal.takes(options)?;
         let batch = options.batch_rows(train.rows.len());
         let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
@@ -122,7 +123,7 @@ impl<'a, N: Network> Fit<'a, N> {
         trainer.bind(sample.clone(), options.seed)?;
         trainer.programs.forget_training();
 
-        let FitOptions { l1, l2, accumulate, .. } = *options;
+        let FitOptions { l1, l2, mixup, noise, accumulate, .. } = *options;
         let steps = batches.count().div_ceil(accumulate) as u64;
         let total_steps = steps.saturating_mul(options.epochs as u64);
         let plateau = match &options.schedule {
@@ -136,7 +137,7 @@ impl<'a, N: Network> Fit<'a, N> {
             options,
             sample,
             goal,
-            terms: Terms { l1, l2, accumulate: accumulate > 1 },
+            terms: Terms { l1, l2, mixup, noise, accumulate: accumulate > 1 },
             batches,
             plateau,
             monitor: Monitor::new(options, valid.is_some()),

@@ -9,6 +9,7 @@ use thalweg_nn::losses::{
 };
 
 use crate::error::TrainError;
+use crate::options::FitOptions;
 use crate::part::Part;
 
 /// What targets are.
@@ -61,6 +62,8 @@ pub(crate) struct Goal {
     loss: Loss,
     pub(crate) kind: Kind,
     aim: Aim,
+    /// Whether samples are ids.
+    ids: bool,
 }
 
 impl Goal {
@@ -77,6 +80,7 @@ impl Goal {
         let misfit = |what: &str, hint: &str| {
             Err(TrainError::misfit(format!("data set '{}': {what}", data.name), hint))
         };
+        let goal = |loss| Ok(Goal { loss, kind, aim: aim.clone(), ids: data.features.is_ids() });
         let mut loss = loss.clone();
         match kind {
             Kind::Classes(0 | 1) | Kind::Sequence { classes: 0 | 1, .. } => misfit(
@@ -98,14 +102,14 @@ impl Goal {
             Kind::Sequence { .. } => match ignore_index(&mut loss) {
                 Some(index) => {
                     index.get_or_insert(IGNORED);
-                    Ok(Goal { loss, kind, aim: aim.clone() })
+                    goal(loss)
                 }
                 None => misfit(
                     "the targets are classes at each place, which this loss cannot judge",
                     "use cross_entropy or focal",
                 ),
             },
-            _ => Ok(Goal { loss, kind, aim: aim.clone() }),
+            _ => goal(loss),
         }
     }
 
@@ -129,6 +133,33 @@ impl Goal {
                 ),
                 "take both parts from the same set",
             )),
+        }
+    }
+
+    /// Fails where an option changes samples or targets that it means nothing for.
+    pub(crate) fn takes(&self, options: &FitOptions) -> Result<(), TrainError> {
+        let hint = "leave it at 0";
+        if self.has_places() && options.mixup > 0.0 {
+            let problem =
+                "the targets are classes at the places of a sequence, which cannot be mixed";
+            return Err(TrainError::option("mixup", problem, hint));
+        }
+        let given = [("mixup", options.mixup), ("noise", options.noise)];
+        match given.into_iter().find(|(_, x)| *x > 0.0 && self.ids) {
+            Some((name, _)) => {
+                let problem = "the samples are ids, which are names and no numbers";
+                Err(TrainError::option(name, problem, hint))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The targets of samples `x` as numbers that can be mixed: shares of the classes.
+    pub(crate) fn soft(&self, x: &Tensor, target: &Tensor) -> Tensor {
+        match self.kind {
+            Kind::Classes(classes) => target.one_hot(classes, DType::F32),
+            Kind::Inputs(_) => x.clone(),
+            Kind::Values(_) | Kind::Sequence { .. } => target.clone(),
         }
     }
 
@@ -157,9 +188,9 @@ impl Goal {
                 let wanted = format!("the targets have {length} places of {classes} classes");
                 (shape == [length, classes], wanted, classes)
             }
-            Kind::Inputs(_) => {
+            Kind::Inputs(n) => {
                 let wanted = format!("the samples to reconstruct are {}", extents(&x.shape()[1..]));
-                (shape == &x.shape()[1..], wanted, x.dim(-1))
+                (shape == &x.shape()[1..] || shape == [n], wanted, n)
             }
         };
         if fits {
@@ -168,7 +199,11 @@ impl Goal {
         let got = extents(shape);
         let problem = format!("the network puts out {got} for each row, but {wanted}");
         let hint = match self.kind {
-            Kind::Inputs(_) => "let it end with the shape that it began with".to_owned(),
+            Kind::Inputs(n) => {
+                format!(
+                    "let it end with the shape that it began with, or with {n} outputs in a row"
+                )
+            }
             Kind::Sequence { .. } if shape.len() != 2 => {
                 format!("let it keep the axis of places, and have {last} outputs at each")
             }
@@ -185,17 +220,21 @@ impl Goal {
         self.takes_single_logit() && output.dim(1) == 1
     }
 
-    /// The loss of a checked `output` for samples `x` against `target`: labels as they are for losses that take labels,
-    /// for others the truth of each class (0 or 1) against its output.
+    /// The loss of a checked `output` for samples `x` against `target`, which may be [soft](Goal::soft): labels as they are
+    /// for losses that take labels, for others the truth of each class (0 or 1) against its output.
     pub(crate) fn loss(&self, output: &Tensor, x: &Tensor, target: &Tensor) -> Tensor {
         let target = match (self.kind, &self.loss) {
             (Kind::Classes(_), Loss::CrossEntropy(_) | Loss::Focal(_)) => target.clone(),
+            (Kind::Classes(_), _) if target.dtype().is_float() && self.is_single_logit(output) => {
+                target.narrow(1, 1, 1).cast(output.dtype())
+            }
+            (Kind::Classes(_), _) if target.dtype().is_float() => target.cast(output.dtype()),
             (Kind::Classes(_), _) if self.is_single_logit(output) => {
                 target.unsqueeze(-1).cast(output.dtype())
             }
             (Kind::Classes(classes), _) => target.one_hot(classes, output.dtype()),
             (Kind::Values(_), _) => self.scaled(&target.cast(output.dtype())),
-            (Kind::Inputs(_), _) => x.cast(output.dtype()),
+            (Kind::Inputs(_), _) => x.cast(output.dtype()).reshape(output.shape()),
             // One row for each place.
             (Kind::Sequence { classes, .. }, _) => {
                 let places = output.numel() / classes.max(1);

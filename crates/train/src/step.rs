@@ -4,10 +4,11 @@
 //! randomness, the batch's share of its step. So one compiled program serves all steps with the same number of rows.
 
 use thalweg_graph::{DType, Error, Layer, StateId, Tensor, grad_or_none, ops, reachable};
+use thalweg_nn::augment::mixup;
 use thalweg_nn::context::{key_input, trace};
 use thalweg_nn::losses::{l1_penalty, l2_penalty};
 use thalweg_nn::optim::{Accumulator, Updater};
-use thalweg_nn::{Mode, Network, Param, Store, Trace, parameters, states};
+use thalweg_nn::{Forward, GaussianNoise, Mode, Network, Param, Store, Trace, parameters, states};
 
 use crate::error::TrainError;
 use crate::goal::{Aim, Goal};
@@ -41,6 +42,10 @@ pub(crate) struct Graph {
 pub(crate) struct Terms {
     pub(crate) l1: f64,
     pub(crate) l2: f64,
+    /// α of mix-up; 0 for none.
+    pub(crate) mixup: f64,
+    /// The standard deviation of noise on the samples; 0 for none.
+    pub(crate) noise: f64,
     /// Whether a step has several batches.
     pub(crate) accumulate: bool,
 }
@@ -95,19 +100,11 @@ pub(crate) fn output_of<N: Network>(
     sample: &Sample,
     rows: usize,
 ) -> Result<Tensor, Error> {
-    let x = sample.placeholder(rows);
-    forward(network, Mode::Eval, &x, &key_input()).map(|traced| traced.result)
+    in_use(network, &sample.placeholder(rows), &key_input())
 }
 
-fn forward<N: Network>(
-    network: &N,
-    mode: Mode,
-    x: &Tensor,
-    key: &Tensor,
-) -> Result<Trace<Tensor>, Error> {
-    let traced = trace(mode, key, || network.forward(x));
-    let Trace { result, writes, penalties } = traced;
-    Ok(Trace { result: result.ok()?, writes, penalties })
+fn in_use<N: Network>(network: &N, x: &Tensor, key: &Tensor) -> Result<Tensor, Error> {
+    trace(Mode::Eval, key, || network.forward(x)).result.ok()
 }
 
 /// The forward and backward pass of a batch.
@@ -130,10 +127,21 @@ fn passes<N: Network>(
     terms: Terms,
     inputs: &Inputs,
 ) -> Result<Passes, TrainError> {
-    let Trace { result: output, writes, penalties } =
-        forward(network, Mode::Train, &inputs.x, &inputs.key)?;
-    goal.check(&output, &inputs.x)?;
-    let loss = goal.loss(&output, &inputs.x, &inputs.y).ok()?;
+    let traced = trace(Mode::Train, &inputs.key, || {
+        let (x, y) = match terms.mixup > 0.0 {
+            true => mixup(&inputs.x, &goal.soft(&inputs.x, &inputs.y), terms.mixup),
+            false => (inputs.x.clone(), inputs.y.clone()),
+        };
+        let seen = match terms.noise > 0.0 {
+            true => GaussianNoise::new(terms.noise).forward(&x),
+            false => x.clone(),
+        };
+        (network.forward(&seen), x, y)
+    });
+    let Trace { result: (output, x, y), writes, penalties } = traced;
+    let output = output.ok()?;
+    goal.check(&output, &x)?;
+    let loss = goal.loss(&output, &x, &y).ok()?;
     let params = parameters(network);
     let mut terms_of_layers = Vec::with_capacity(penalties.len());
     for term in penalties {
@@ -226,7 +234,7 @@ pub(crate) fn evaluation<N: Network>(
     goal: &Goal,
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
-    let output = forward(network, Mode::Eval, &inputs.x, &inputs.key)?.result;
+    let output = in_use(network, &inputs.x, &inputs.key)?;
     goal.check(&output, &inputs.x)?;
     let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.x, &inputs.y).ok()?;
     let outputs = vec![loss, goal.scores(&output)];
@@ -239,7 +247,7 @@ pub(crate) fn prediction<N: Network>(
     aim: &Aim,
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
-    let output = forward(network, Mode::Eval, &inputs.x, &inputs.key)?.result;
+    let output = in_use(network, &inputs.x, &inputs.key)?;
     Ok(Graph { inputs, outputs: vec![aim.said(&output).ok()?], updates: vec![], unreached: vec![] })
 }
 

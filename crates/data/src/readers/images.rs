@@ -11,8 +11,8 @@ use std::io::Cursor;
 use image::codecs::gif::GifDecoder;
 use image::imageops::{FilterType, resize};
 use image::{
-    AnimationDecoder, ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat,
-    ImageReader, ImageResult, Limits, RgbImage, RgbaImage,
+    AnimationDecoder, ColorType, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    ImageResult, Limits, RgbImage, RgbaImage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -160,15 +160,12 @@ impl Images {
     /// The images of a sample, as many as a sample has.
     fn frames(&self, files: &mut Files, group: &[usize]) -> Result<Vec<RgbaImage>, DataError> {
         let count = self.frames.unwrap_or(1);
-        let spaced = |held: usize| (0..count).map(move |frame| frame * held / count);
         if let [file] = group {
-            let images = decode(&files.read(*file)?, count, &files.place(*file))?;
-            return Ok(spaced(images.len()).map(|i| images[i].clone()).collect());
+            return decode(&files.read(*file)?, count, &files.place(*file));
         }
         let mut images = Vec::new();
-        for i in spaced(group.len()) {
-            let bytes = files.read(group[i])?;
-            images.extend(decode(&bytes, 1, &files.place(group[i]))?.into_iter().take(1));
+        for i in spaced(count, group.len()) {
+            images.extend(decode(&files.read(group[i])?, 1, &files.place(group[i]))?);
         }
         Ok(images)
     }
@@ -238,21 +235,27 @@ fn is_gif(bytes: &[u8]) -> bool {
     matches!(image::guess_format(bytes), Ok(ImageFormat::Gif))
 }
 
-fn gif(bytes: &[u8], most: usize) -> ImageResult<Vec<RgbaImage>> {
+/// Shows the images of an animation one after the other, and gives their number.
+fn gif(bytes: &[u8], mut each: impl FnMut(usize, RgbaImage)) -> ImageResult<usize> {
     let mut decoder = GifDecoder::new(Cursor::new(bytes))?;
     decoder.set_limits(limits())?;
-    let frames = decoder.into_frames().take(most);
-    frames.map(|frame| Ok(frame?.into_buffer())).collect()
+    let mut frames = 0;
+    for frame in decoder.into_frames() {
+        each(frames, frame?.into_buffer());
+        frames += 1;
+    }
+    Ok(frames)
 }
 
 fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
     let probe = || {
         if is_gif(bytes) {
-            let frames = gif(bytes, usize::MAX)?;
-            let grey =
-                frames.iter().flat_map(RgbaImage::pixels).all(|p| p[0] == p[1] && p[1] == p[2]);
-            let (width, height) = frames.first().map_or((1, 1), RgbaImage::dimensions);
-            return Ok((height, width, grey, frames.len()));
+            let (mut grey, mut size) = (true, (1, 1));
+            let frames = gif(bytes, |_, image| {
+                grey &= image.pixels().all(|p| p[0] == p[1] && p[1] == p[2]);
+                size = image.dimensions();
+            })?;
+            return Ok((size.1, size.0, grey, frames));
         }
         let decoder = reader(bytes)?.into_decoder()?;
         let (width, height) = decoder.dimensions();
@@ -266,15 +269,21 @@ fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
     Ok(Probe { height: height as usize, width: width as usize, grey, frames })
 }
 
-/// The images in a file: of an animation all of them where more than one is wanted. At least one.
-fn decode(bytes: &[u8], wanted: usize, place: &Place) -> Result<Vec<RgbaImage>, DataError> {
-    let images = match is_gif(bytes) {
-        true => gif(bytes, if wanted > 1 { usize::MAX } else { 1 }),
-        false => reader(bytes)
-            .and_then(ImageReader::decode)
-            .map(|image| vec![DynamicImage::into_rgba8(image)]),
+/// So many images of a file: of an animation evenly spaced ones, of others the one there is.
+fn decode(bytes: &[u8], count: usize, place: &Place) -> Result<Vec<RgbaImage>, DataError> {
+    let decode = || {
+        if !is_gif(bytes) {
+            return Ok(vec![reader(bytes)?.decode()?.into_rgba8(); count]);
+        }
+        let held = gif(bytes, |_, _| {})?;
+        let mut images = Vec::new();
+        gif(bytes, |at, image| {
+            let times = spaced(count, held).filter(|&i| i == at).count();
+            images.extend(std::iter::repeat_n(image, times));
+        })?;
+        Ok(images)
     };
-    let images = images.map_err(unreadable(place))?;
+    let images = decode().map_err(unreadable(place))?;
     match images.is_empty() {
         false => Ok(images),
         true => Err(DataError::content(
@@ -283,4 +292,9 @@ fn decode(bytes: &[u8], wanted: usize, place: &Place) -> Result<Vec<RgbaImage>, 
             "save it again, or leave it out",
         )),
     }
+}
+
+/// Which of `held` images make a sequence of `count`.
+fn spaced(count: usize, held: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |frame| frame * held / count)
 }

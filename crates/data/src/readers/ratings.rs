@@ -56,6 +56,13 @@ pub(crate) fn read(
 
     let rows: Vec<usize> =
         (0..table.rows()).filter(|&row| !table.cell(row, target).is_empty()).collect();
+    if rows.is_empty() {
+        return Err(DataError::content(
+            table.file().clone(),
+            format!("no row has a rating in column '{}'", table.columns()[target]),
+            "name the column of ratings with the option target",
+        ));
+    }
     let mut notes = Vec::new();
     if rows.len() < table.rows() {
         notes.push(format!(

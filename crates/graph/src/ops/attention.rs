@@ -238,6 +238,15 @@ impl Op for Attention {
     fn reads(&self, input: usize, layout: &Layout) -> bool {
         reads(input == 3, layout)
     }
+    fn multiply_adds(&self, inputs: &[Tensor], _: &Tensor) -> u64 {
+        let size = AttentionSize::of(inputs);
+        let pairs = |query: usize| match self.causal {
+            true => (query + 1).min(size.keys),
+            false => size.keys,
+        };
+        let pairs = (0..size.queries).map(|query| pairs(query) as u64).sum::<u64>();
+        (size.batch * size.heads * (size.width + size.value_width)) as u64 * pairs
+    }
 }
 
 impl AttentionGrad {

@@ -6,7 +6,7 @@ use super::{Preset, Shapes};
 use crate::dag::{INPUT, NodeSpec};
 use crate::layers::{Padding, Pool};
 use crate::spec::{
-    ConvOptions, ForecasterOptions, LayerSpec, RecurrentOptions, Seq2SeqOptions,
+    ConvOptions, EmbeddingOptions, ForecasterOptions, LayerSpec, RecurrentOptions, Seq2SeqOptions,
     TransformerOptions, TwoTowerOptions,
 };
 
@@ -85,8 +85,11 @@ impl Read {
     fn new(shapes: &Shapes<'_>) -> Result<Read, OpError> {
         match (shapes.vocabulary, shapes.sample) {
             (Some(num), [_]) => {
-                let embedding = LayerSpec::Embedding { num, dim: EMBEDDING, padding_idx: Some(0) };
-                let nodes = vec![NodeSpec::from(embedding).named("sequence")];
+                let table = EmbeddingOptions {
+                    padding_idx: Some(0),
+                    ..EmbeddingOptions::new(num, EMBEDDING)
+                };
+                let nodes = vec![NodeSpec::from(LayerSpec::Embedding(table)).named("sequence")];
                 Ok(Read { nodes, ids: Some(INPUT) })
             }
             (None, [_, _]) => Ok(Read { nodes: vec![], ids: None }),
@@ -187,14 +190,16 @@ fn char_lm(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
     let num = vocabulary(shapes, None)?;
     let layers = RecurrentOptions { layers: 2, ..RecurrentOptions::new(256) };
     Ok(vec![
-        NodeSpec::from(LayerSpec::Embedding { num, dim: 128, padding_idx: None }),
+        NodeSpec::from(LayerSpec::Embedding(EmbeddingOptions::new(num, 128))),
         NodeSpec::from(LayerSpec::Lstm(layers)),
         linear(shapes.outputs),
     ])
 }
 
 fn gpt(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
-    let num = vocabulary(shapes, None)?;
+    // Ids and positions begin small and alike, as in GPT-2: what the blocks add is then seen from the beginning.
+    let table =
+        EmbeddingOptions { std: 0.02, ..EmbeddingOptions::new(vocabulary(shapes, None)?, 128) };
     let blocks = TransformerOptions {
         layers: 4,
         feedforward: 512,
@@ -204,7 +209,7 @@ fn gpt(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
         ..TransformerOptions::new(4)
     };
     Ok(vec![
-        NodeSpec::from(LayerSpec::Embedding { num, dim: 128, padding_idx: None }),
+        NodeSpec::from(LayerSpec::Embedding(table)),
         NodeSpec::from(LayerSpec::LearnedPositions { max: None }),
         NodeSpec::from(LayerSpec::TransformerEncoder(blocks)),
         linear(shapes.outputs),

@@ -12,13 +12,13 @@ use thalweg_graph::{OpError, Shape};
 
 use crate::dag::Node;
 use crate::layers::{
-    Dropout, Elu, Embedding, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Pool,
-    Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Dropout, Elu, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Pool, Prelu, Relu,
+    Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use crate::module::Network;
 pub use sequence::{
-    AttentionOptions, DecoderOptions, ForecasterOptions, RecurrentOptions, Seq2SeqOptions,
-    TransformerOptions, TwoTowerOptions,
+    AttentionOptions, DecoderOptions, EmbeddingOptions, ForecasterOptions, RecurrentOptions,
+    Seq2SeqOptions, TransformerOptions, TwoTowerOptions,
 };
 pub use vision::{
     AdaptivePoolOptions, AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions,
@@ -50,16 +50,8 @@ pub enum LayerSpec {
         #[serde(default = "yes")]
         bias: bool,
     },
-    /// [`Embedding`] of `num` ids as `dim` numbers each.
-    Embedding {
-        /// The number of ids.
-        num: usize,
-        /// The numbers per id.
-        dim: usize,
-        /// The id that stands for nothing.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        padding_idx: Option<usize>,
-    },
+    /// [`Embedding`](crate::Embedding).
+    Embedding(EmbeddingOptions),
     /// [`Flatten`] from axis `start`.
     Flatten {
         /// The first axis joined; 1 by default.
@@ -301,7 +293,7 @@ impl LayerSpec {
     pub fn name(&self) -> &'static str {
         match self {
             LayerSpec::Linear { .. } => "linear",
-            LayerSpec::Embedding { .. } => "embedding",
+            LayerSpec::Embedding(_) => "embedding",
             LayerSpec::Flatten { .. } => "flatten",
             LayerSpec::Dropout { .. } => "dropout",
             LayerSpec::LayerNorm { .. } => "layer_norm",
@@ -388,13 +380,6 @@ impl LayerSpec {
             LayerSpec::Linear { out, bias: true } => Box::new(Linear::new(extent(-1)?, out)),
             LayerSpec::Linear { out, bias: false } => {
                 Box::new(Linear::without_bias(extent(-1)?, out))
-            }
-            LayerSpec::Embedding { num, dim, padding_idx } => {
-                let table = Embedding::new(num, dim);
-                Box::new(match padding_idx {
-                    Some(index) => table.padding_idx(index),
-                    None => table,
-                })
             }
             LayerSpec::Flatten { start } => Box::new(Flatten::from_axis(start)),
             LayerSpec::Dropout { p } => Box::new(Dropout::new(p)),

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use thalweg_graph::{OpError, Shape};
 
-use super::{LayerSpec, one};
+use super::{LayerSpec, one, unit};
 use crate::dag::Node;
+use crate::init::Init;
 use crate::layers::*;
 use crate::module::Network;
 
@@ -19,6 +20,39 @@ fn units() -> usize {
 }
 fn factors() -> usize {
     16
+}
+
+/// The options of an [`Embedding`]: `{ type = "embedding", num = 10000, dim = 64, padding_idx = 0 }`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EmbeddingOptions {
+    /// The number of ids.
+    pub num: usize,
+    /// The numbers for each id.
+    pub dim: usize,
+    /// The id that stands for nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padding_idx: Option<usize>,
+    /// The standard deviation of the numbers at first; 1 by default.
+    #[serde(default = "unit")]
+    pub std: f64,
+}
+
+impl EmbeddingOptions {
+    /// The defaults for so many ids and numbers.
+    pub fn new(num: usize, dim: usize) -> EmbeddingOptions {
+        EmbeddingOptions { num, dim, padding_idx: None, std: 1.0 }
+    }
+
+    #[track_caller]
+    fn build(&self) -> Embedding {
+        let init = Init::Normal { mean: 0.0, std: self.std };
+        let table = Embedding::initialised(self.num, self.dim, init);
+        match self.padding_idx {
+            Some(index) => table.padding_idx(index),
+            None => table,
+        }
+    }
 }
 
 /// The options of a recurrent layer: `{ type = "lstm", hidden = 256, layers = 2 }`.
@@ -242,6 +276,7 @@ fn masked(spec: &LayerSpec, input: &Shape) -> Result<Option<Box<dyn Masked>>, Op
 pub(super) fn build(spec: &LayerSpec, input: &Shape) -> Result<Option<Box<dyn Network>>, OpError> {
     let width = || spec.extent(input, -1);
     Ok(Some(match spec {
+        LayerSpec::Embedding(o) => Box::new(o.build()),
         LayerSpec::SinusoidalPositions {} => Box::new(SinusoidalPositions::new()),
         LayerSpec::LearnedPositions { max } => {
             let max = max.map_or_else(|| spec.extent(input, 1), Ok)?;

@@ -26,11 +26,13 @@ pub struct Sampling {
     pub top_p: f64,
     /// What the draws depend on; 0 by default. Equal seeds give equal texts.
     pub seed: u64,
+    /// An id that is never chosen, such as that of unknown tokens; none by default.
+    pub never: Option<usize>,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Sampling { temperature: 1.0, top_k: None, top_p: 1.0, seed: 0 }
+        Sampling { temperature: 1.0, top_k: None, top_p: 1.0, seed: 0, never: None }
     }
 }
 
@@ -68,6 +70,7 @@ impl Sampling {
         self.check()?;
         let mut ranked: Vec<(usize, f64)> =
             logits.iter().map(|&z| f64::from(z)).enumerate().collect();
+        ranked.retain(|(id, _)| self.never != Some(*id));
         let top = ranked.iter().map(|&(_, z)| z).fold(f64::NEG_INFINITY, f64::max);
         if !top.is_finite() || ranked.iter().any(|(_, z)| z.is_nan()) {
             return Err(TrainError::misfit(
@@ -147,6 +150,7 @@ mod tests {
         expect(Sampling { top_p: 0.9, ..all }, [0.0, e(3.0), e(2.0), e(3.0)]);
         expect(Sampling { top_p: 1e-9, ..all }, [0.0, 1.0, 0.0, 0.0]);
         expect(Sampling { temperature: 0.0, ..all }, [0.0, 1.0, 0.0, 0.0]);
+        expect(Sampling { never: Some(1), ..all }, [e(1.0), 0.0, e(2.0), e(3.0)]);
     }
 
     #[test]

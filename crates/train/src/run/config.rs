@@ -120,6 +120,12 @@ pub struct TrainConfig {
     pub l1: f64,
     /// λ of λ·Σw² added to the loss.
     pub l2: f64,
+    /// α of mix-up: each sample and its target are mixed with those of another; 0 for none.
+    #[serde(default)]
+    pub mixup: f64,
+    /// The standard deviation of noise added to samples while training; 0 for none.
+    #[serde(default)]
+    pub noise: f64,
     /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
     /// What is made small.
@@ -162,6 +168,8 @@ impl TrainConfig {
             seed: self.seed,
             l1: self.l1,
             l2: self.l2,
+            mixup: self.mixup,
+            noise: self.noise,
             max_time,
         }
     }

@@ -14,21 +14,16 @@ use crate::BatchSize;
 const SMALL_SET: usize = 5_000;
 
 /// The presets whose networks reconstruct what they are given.
-const AUTOENCODERS: [&str; 2] = ["autoencoder", "vae"];
+pub(super) const AUTOENCODERS: [&str; 2] = ["autoencoder", "vae"];
 
 impl Config {
-    /// What is done with data where nobody says otherwise. `preset`: the network that was asked for.
+    /// What is done with data for a goal where nobody says otherwise. `preset`: the network that was asked for.
     #[must_use]
-    pub fn defaults(loaded: &Loaded, preset: Option<&'static Preset>) -> Config {
-        let preset = preset.or_else(|| presets::preset(preset_for(loaded)));
-        let name = preset.map_or("", |preset| preset.name);
+    pub fn defaults(loaded: &Loaded, goal: Objective, preset: Option<&'static Preset>) -> Config {
+        let preset = preset.or_else(|| presets::preset(preset_for(&loaded.encoding, goal)));
         let network = preset
-            .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded)).ok())
+            .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded, goal)).ok())
             .unwrap_or_default();
-        let goal = match AUTOENCODERS.contains(&name) {
-            true => Objective::Reconstruct,
-            false => Objective::Targets,
-        };
         let habits = Habits::of(loaded);
         Config {
             data: DataConfig {
@@ -63,6 +58,8 @@ impl Config {
                 clip_value: None,
                 l1: 0.0,
                 l2: 0.0,
+                mixup: 0.0,
+                noise: 0.0,
                 isa: isa_name(Isa::detect()).into(),
                 loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
@@ -111,8 +108,9 @@ impl Habits {
 }
 
 /// The network for a kind of data.
-fn preset_for(loaded: &Loaded) -> &'static str {
-    match &loaded.encoding {
+fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
+    match encoding {
+        _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
         Encoding::Values => "mlp",
         Encoding::Images(_) => "lenet",
         Encoding::Audio(_) => "audio-cnn",
@@ -146,17 +144,20 @@ fn target_of(encoding: &Encoding) -> &str {
 
 /// What the sizes of a network follow from.
 #[must_use]
-pub fn shapes_of(loaded: &Loaded) -> Shapes<'_> {
-    shapes(&loaded.train, &loaded.encoding)
+pub fn shapes_of(loaded: &Loaded, goal: Objective) -> Shapes<'_> {
+    shapes(&loaded.train, &loaded.encoding, goal)
 }
 
 /// As [`shapes_of`], of a set and its encoding.
 #[must_use]
-pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding) -> Shapes<'a> {
+pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Shapes<'a> {
     Shapes {
         sample: data.features.shape(),
         vocabulary: encoding.ids().into_iter().max(),
-        outputs: data.targets.width(),
+        outputs: match goal {
+            Objective::Targets => data.targets.width(),
+            Objective::Reconstruct => data.features.width(),
+        },
         places: match &data.targets {
             Targets::Sequence { length, .. } => Some(*length),
             Targets::Classes { .. } | Targets::Values { .. } => None,

@@ -8,8 +8,8 @@ use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_w
 use thalweg_nn::presets::Shapes;
 use toml::{Table, Value};
 
-use super::config::{Config, DataConfig};
-use super::defaults::shapes_of;
+use super::config::{Config, DataConfig, Objective};
+use super::defaults::{AUTOENCODERS, shapes_of};
 use super::error::RunError;
 
 /// Values that may be given by their name alone: `optimizer = "adam"` for `optimizer = { type = "adam" }`.
@@ -138,8 +138,9 @@ impl Draft {
     /// # Errors
     /// [`RunError::Config`].
     pub fn resolve(&self, source: &str, loaded: &Loaded) -> Result<Config, RunError> {
-        let defaults = Config::defaults(loaded, self.preset()?);
-        let mut config = self.merged(defaults, Some(&shapes_of(loaded)))?;
+        let (preset, goal) = (self.preset()?, self.goal()?);
+        let defaults = Config::defaults(loaded, goal, preset);
+        let mut config = self.merged(defaults, Some(&shapes_of(loaded, goal)))?;
         config.data.path = Draft::absolute(source);
         let Fractions { valid, test } = config.data.split;
         if loaded.test.is_some() && test > 0.0 {
@@ -154,6 +155,19 @@ impl Draft {
         Ok(config)
     }
 
+    /// What the network is to say: what was said, or else what the preset is for.
+    fn goal(&self) -> Result<Objective, RunError> {
+        let said = |layer: &Layer| layer.table.get("train")?.get("goal").cloned();
+        if let Some(goal) = self.layers.iter().rev().find_map(said) {
+            // Another word is found when the whole is read.
+            return Ok(goal.try_into().unwrap_or_default());
+        }
+        Ok(match self.preset()? {
+            Some(preset) if AUTOENCODERS.contains(&preset.name) => Objective::Reconstruct,
+            _ => Objective::Targets,
+        })
+    }
+
     /// Finds what is wrong with what was said as far as that can be known without the data, and gives what was said
     /// about the source.
     ///
@@ -162,7 +176,7 @@ impl Draft {
     pub fn check(&self) -> Result<SourceOptions, RunError> {
         let digits = thalweg_data::open("digits")
             .map_err(|error| RunError::Fit { what: error.message(), hint: error.hint() })?;
-        let mut config = Config::defaults(&digits, None);
+        let mut config = Config::defaults(&digits, Objective::Targets, None);
         config.data.source = SourceOptions::default();
         Ok(self.merged(config, None)?.data.source)
     }

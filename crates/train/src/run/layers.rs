@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use thalweg_graph::{Error, Layer, Tensor, reachable};
+use thalweg_graph::{Class, Error, Layer, Tensor, reachable};
 use thalweg_nn::{Found, LayerSpec, Mode, Network, Store, context, walk};
 
 use crate::Sample;
@@ -21,6 +21,8 @@ pub struct LayerRow {
     pub parameters: usize,
     /// Multiplications (each with its addition) of the forward pass for one sample.
     pub multiply_adds: u64,
+    /// Bytes that its output takes for one sample; 0 where it is another view of its input.
+    pub activation_bytes: usize,
 }
 
 /// The forward pass of a batch as a graph, and where each layer's output is in it.
@@ -87,6 +89,8 @@ pub fn describe(
         if let Some((_, output)) = made {
             shape = output.shape().iter().skip(1).copied().collect();
         }
+        let held = made.filter(|(_, output)| !matches!(output.op().class(), Class::View));
+        let bytes = held.map_or(0, |(_, output)| output.numel() * output.dtype().size() / BATCH);
         let work = nodes.iter().filter(|node| here(node.layer()));
         let work = work.map(|node| node.op().multiply_adds(node.inputs(), node));
         let own = |name: &str| name.rsplit_once('.').map_or("", |(owner, _)| owner) == path;
@@ -95,6 +99,7 @@ pub fn describe(
             kind,
             output: shape.clone(),
             parameters: parameters.map(|entry| entry.value().numel()).sum(),
+            activation_bytes: bytes,
             multiply_adds: work.sum::<u64>() / BATCH as u64,
             path,
         });
@@ -110,7 +115,7 @@ pub fn formula(spec: &LayerSpec) -> [&'static str; 2] {
             ["y = x·Wᵀ + b", "∂L/∂W = gᵀ·x   ∂L/∂b = Σ g over the rows   ∂L/∂x = g·W"]
         }
         LayerSpec::Linear { bias: false, .. } => ["y = x·Wᵀ", "∂L/∂W = gᵀ·x   ∂L/∂x = g·W"],
-        LayerSpec::Embedding { .. } => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
+        LayerSpec::Embedding(_) => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
         LayerSpec::Flatten { .. } => ["y = x in one row per sample", "∂L/∂x = g in the shape of x"],
         LayerSpec::Dropout { .. } => {
             ["y = x·m/(1−p), m = 0 with probability p, else 1", "∂L/∂x = g·m/(1−p)"]

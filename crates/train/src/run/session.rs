@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
 use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
+use thalweg_graph::Layer;
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
@@ -20,7 +21,8 @@ use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
 use crate::{
-    BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
+    BatchReport, Control, EpochReport, History, Metrics, Observer, Sample, Stopped, TrainError,
+    Trainer,
 };
 
 /// Rows of a batch where nothing is learned.
@@ -102,8 +104,9 @@ impl Session {
             let hint = "make its layers smaller".into();
             return Err(draft.problem("network", what, hint));
         }
-        let bound = trainer.bind(model.sample(), config.train.seed);
-        bound.map_err(|error| configured(draft, error, "network"))?;
+        if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
+            return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
+        }
         let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
@@ -223,7 +226,7 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         target: config.data.target().into(),
         classes: classes.to_vec(),
         loss: config.train.loss.clone(),
-        layers: config.network.nodes(&shapes(&data.learn, &data.encoding)),
+        layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
     }
 }
 
@@ -251,6 +254,22 @@ fn fix_length(schedule: &mut Schedule, total: u64) {
         Schedule::Warmup { steps, then } => fix_length(then, total.saturating_sub(*steps)),
         _ => {}
     }
+}
+
+/// Why a network could not be built, with the name of the node that fails: before it is bound, its layers have none.
+fn unbuilt(draft: &Draft, error: TrainError, network: &Dag, sample: &Sample) -> RunError {
+    let TrainError::Graph(error) = error else { return configured(draft, error, "network") };
+    let reached = network.values(&[sample.placeholder(1)]).len();
+    // The input comes before the nodes.
+    let node = reached.checked_sub(1).filter(|place| *place < network.nodes().len());
+    let kind = error.layer().map(Layer::kind).filter(|kind| *kind != "Dag");
+    let what = match (node, kind) {
+        (Some(place), Some(kind)) => {
+            format!("layer {}, {kind}: {}", network.name(place), error.what())
+        }
+        _ => error.what().to_owned(),
+    };
+    draft.problem("network", what, error.hint().unwrap_or_default().to_owned())
 }
 
 /// What the trainer found before the first step is for whoever configured it: said where that was said. `key` is to

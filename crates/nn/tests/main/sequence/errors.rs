@@ -1,6 +1,7 @@
 //! What does not fit is named: the layer, the axis, what was expected and what came.
 
 use thalweg_graph::{DType, Executor, Reference, Tensor};
+use thalweg_nn::spec::EmbeddingOptions;
 use thalweg_nn::{
     Carry, Dag, Embedding, Forecaster, Forward, Gru, LayerSpec, LearnedPositions, Linear, Lstm,
     Module, MultiheadAttention, Node, NodeSpec, Pool, PoolTime, Rnn, Seq2Seq, Seq2SeqSize, Store,
@@ -103,7 +104,7 @@ fn of_ids_as_a_second_input() {
 fn of_ids_outside_the_vocabulary() {
     let node = |layer| NodeSpec::from(layer);
     let net = Dag::new(vec![
-        node(LayerSpec::Embedding { num: 10, dim: 4, padding_idx: None }).named("words"),
+        node(LayerSpec::Embedding(EmbeddingOptions::new(10, 4))).named("words"),
         node(LayerSpec::Linear { out: 2, bias: true }),
     ]);
     net.build([1, 3], DType::I64).unwrap();
