@@ -6,7 +6,9 @@
 use std::marker::PhantomData;
 use std::ops::Div;
 
-use thalweg_graph::ops::{AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, MaxPoolPick, PoolSpec, Window};
+use thalweg_graph::ops::{
+    AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, MaxPoolPick, PoolSpec, Window,
+};
 use thalweg_graph::{DType, OpError, Tensor};
 
 use super::{Kernel, Memory, deal};
@@ -122,7 +124,10 @@ impl<T: Float> Kernel for Pooling<T> {
                     };
                     let x = memory.input::<T>(0).add(from);
                     let other = memory.input::<T>(1).wrapping_add(other);
-                    launch::<T, _>(self.isa, Plane { pooling: self, x, other, to: memory.to::<T>().add(to) });
+                    launch::<T, _>(
+                        self.isa,
+                        Plane { pooling: self, x, other, to: memory.to::<T>().add(to) },
+                    );
                 }
             }
         });
@@ -192,7 +197,12 @@ impl<T: Float> Plane<'_, T> {
     /// Calls `f(places, element)` for each tap of `len` windows from `place` on, row-major: the windows (counted from
     /// the first) whose tap lies in the input, and the first one's element.
     #[inline(always)]
-    fn taps(&self, place: [usize; 3], len: usize, mut f: impl FnMut(std::ops::Range<usize>, usize)) {
+    fn taps(
+        &self,
+        place: [usize; 3],
+        len: usize,
+        mut f: impl FnMut(std::ops::Range<usize>, usize),
+    ) {
         let [z, y, x] = &self.pooling.axes;
         for tap_z in 0..z.window.kernel {
             let Some(at_z) = z.window.element(place[0], tap_z, z.extent) else { continue };
@@ -247,7 +257,8 @@ impl<T: Float> Plane<'_, T> {
                     let known = *winner.get_unchecked(i) != usize::MAX;
                     let takes = !known || (!is_nan(seen) && (x > seen || is_nan(x)));
                     *best.get_unchecked_mut(i) = if takes { x } else { seen };
-                    *winner.get_unchecked_mut(i) = if takes { at + j } else { *winner.get_unchecked(i) };
+                    *winner.get_unchecked_mut(i) =
+                        if takes { at + j } else { *winner.get_unchecked(i) };
                 });
             });
             for (i, &winner) in winner.iter().enumerate().take(len) {
