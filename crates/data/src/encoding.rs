@@ -70,4 +70,15 @@ impl Encoding {
             Encoding::Pairs(pairs) => vec![pairs.source.len(), pairs.target.len()],
         }
     }
+
+    /// Whether the first line of a file names the columns, where the features come from a table.
+    pub(crate) fn header(&self) -> Option<bool> {
+        match self {
+            Encoding::Text(text) => Some(text.header),
+            Encoding::Ratings(ratings) => Some(ratings.header),
+            Encoding::Series(series) => Some(series.header),
+            Encoding::Pairs(pairs) => Some(pairs.header),
+            _ => None,
+        }
+    }
 }

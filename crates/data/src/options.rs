@@ -80,11 +80,11 @@ impl FromStr for Kind {
             let near = suggest::nearest(text, names());
             let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
             let all: Vec<&str> = names().collect();
-            DataError::Option {
-                name: "kind",
-                problem: format!("'{text}' is no kind of data"),
-                hint: format!("{near}kinds are {}", all.join(", ")),
-            }
+            DataError::option(
+                "kind",
+                format!("'{text}' is no kind of data"),
+                format!("{near}kinds are {}", all.join(", ")),
+            )
         })
     }
 }
@@ -137,7 +137,7 @@ pub struct SourceOptions {
     /// The kind of data, where it is not to be guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Tables: the column that is to be learned; else the last one.
+    /// What is to be learned, and what predictions are called. Tables: the column of that name; else the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Tables: what is done with the numbers of the target first.
@@ -200,7 +200,7 @@ impl SourceOptions {
     fn given(&self) -> [(&'static str, bool, &'static [Kind]); 18] {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
         [
-            ("target", self.target.is_some(), &[Text, Ratings, Series]),
+            ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
             ("column", self.column.is_some(), &[Text]),
             ("user", self.user.is_some(), &[Ratings]),
@@ -221,19 +221,25 @@ impl SourceOptions {
         ]
     }
 
+    /// The names of all options.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        std::iter::once("kind").chain(given)
+    }
+
     /// Refuses what means nothing for data of this kind, and numbers of 0.
     pub(crate) fn check(&self, kind: Kind) -> Result<(), DataError> {
         for (name, given, kinds) in self.given() {
             if given && !kinds.contains(&kind) {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                return Err(DataError::Option {
+                return Err(DataError::option(
                     name,
-                    problem: format!("it means nothing for data of kind '{kind}'"),
-                    hint: format!(
+                    format!("it means nothing for data of kind '{kind}'"),
+                    format!(
                         "leave it out, or set kind where another was meant; it is for {}",
                         kinds.join(", ")
                     ),
-                });
+                ));
             }
         }
         let numbers = [
@@ -247,11 +253,9 @@ impl SourceOptions {
             ("size", self.size.map(|size| size.pixels()[0].min(size.pixels()[1]))),
         ];
         match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
-            Some((name, _)) => Err(DataError::Option {
-                name,
-                problem: "it is 0".into(),
-                hint: "give a number from 1, or leave it out".into(),
-            }),
+            Some((name, _)) => {
+                Err(DataError::option(name, "it is 0", "give a number from 1, or leave it out"))
+            }
             None => Ok(()),
         }
     }

@@ -3,7 +3,13 @@
 //!
 //! `cargo bench` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
 //! the interpreter (default `python3`). The workloads: T1 is the MLP 784-512-256-10 with Adam, T2 the MLP 20-64-64-3 with
-//! SGD and momentum; `T1 2` runs on two threads.
+//! SGD and momentum, T5 and T5gru two recurrent layers over 64 characters with Adam, T6 a small causal Transformer
+//! with AdamW. Words behind `--` choose the workloads.
+
+#[path = "peers/gpt.rs"]
+mod gpt;
+#[path = "peers/recurrent.rs"]
+mod recurrent;
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -22,13 +28,19 @@ struct Contest {
     mode: &'static str,
 }
 
-const CONTESTS: [Contest; 6] = [
+const CONTESTS: &[Contest] = &[
     Contest { workload: "T2", batch: 32, threads: 1, mode: "eager" },
     Contest { workload: "T2", batch: 32, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 64, threads: 2, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 2, mode: "fused" },
+    Contest { workload: "T5", batch: 32, threads: 1, mode: "fused" },
+    Contest { workload: "T5", batch: 32, threads: 2, mode: "fused" },
+    Contest { workload: "T5gru", batch: 32, threads: 1, mode: "fused" },
+    Contest { workload: "T5gru", batch: 32, threads: 2, mode: "fused" },
+    Contest { workload: "T6", batch: 16, threads: 1, mode: "fused" },
+    Contest { workload: "T6", batch: 16, threads: 2, mode: "fused" },
 ];
 
 const ROUNDS: usize = 7;
@@ -46,6 +58,14 @@ struct Step {
 
 impl Step {
     fn new(contest: &Contest) -> Fallible<Step> {
+        match contest.workload {
+            "T5" | "T5gru" => recurrent::step(contest),
+            "T6" => gpt::step(contest),
+            _ => Step::mlp(contest),
+        }
+    }
+
+    fn mlp(contest: &Contest) -> Fallible<Step> {
         let (sizes, optimizer, lr): (&[usize], nn::Optimizer, f64) = match contest.workload {
             "T1" => (&[784, 512, 256, 10], nn::optim::Adam::default().into(), 1e-3),
             _ => {
@@ -60,24 +80,34 @@ impl Step {
         }
         let n = contest.batch;
         network.build([n, inputs], DType::F32)?;
-        let mut store = Store::new(0);
-        store.bind(&network)?;
-
-        let x = Tensor::input("x", DType::F32, [n, inputs]);
-        let y = Tensor::input("y", DType::I64, [n]);
-        let lr_input = Tensor::input("lr", DType::F64, graph::Shape::scalar());
-        let loss = nn::losses::cross_entropy(&network.forward(&x), &y);
-        let params = nn::parameters(&network);
-        let wrt: Vec<Tensor> = params.iter().map(|(_, p)| p.tensor()).collect();
-        let grads = graph::grad(&loss, &wrt)?;
-        let step = Updater::new(optimizer).build(&mut store, &params, &grads, &loss, &lr_input)?;
-        let executor = cpu::Cpu::new(contest.threads);
-        let program = executor.compile(&[x, y, lr_input], &[loss], &step.writes)?;
-
         let pixels = graph::random::uniform_f32(1, 0, 0, n * inputs);
         let labels: Vec<i64> = (0..n as i64).map(|i| i * 7 % classes as i64).collect();
         let x = Value::new(&pixels, [n, inputs]).ok_or("the batch has the wrong size")?;
         let y = Value::from_slice(&labels);
+        Step::of(&network, |logits| logits.clone(), optimizer, lr, [x, y], contest.threads)
+    }
+
+    /// The step of a network on the batch `[x, y]`; `rows` makes its outputs rows of logits, one for each label.
+    fn of<M: Module + Forward>(
+        network: &M,
+        rows: impl Fn(&Tensor) -> Tensor,
+        optimizer: nn::Optimizer,
+        lr: f64,
+        [x, y]: [Value; 2],
+        threads: usize,
+    ) -> Fallible<Step> {
+        let mut store = Store::new(0);
+        store.bind(network)?;
+        let x_input = Tensor::input("x", x.dtype(), x.shape());
+        let y_input = Tensor::input("y", y.dtype(), y.shape());
+        let lr_input = Tensor::input("lr", DType::F64, graph::Shape::scalar());
+        let loss = nn::losses::cross_entropy(&rows(&network.forward(&x_input)), &y_input);
+        let params = nn::parameters(network);
+        let wrt: Vec<Tensor> = params.iter().map(|(_, p)| p.tensor()).collect();
+        let grads = graph::grad(&loss, &wrt)?;
+        let step = Updater::new(optimizer).build(&mut store, &params, &grads, &loss, &lr_input)?;
+        let executor = cpu::Cpu::new(threads);
+        let program = executor.compile(&[x_input, y_input, lr_input], &[loss], &step.writes)?;
         Ok(Step { executor, program, store, x, y, lr: Value::scalar(lr) })
     }
 
@@ -154,7 +184,7 @@ fn median(times: &mut [f64]) -> f64 {
     times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Prints where the time of one step goes, kernel by kernel: `cargo bench -- profile`.
+/// Prints where the time of one step goes, kernel by kernel, at its best: `cargo bench -- profile`.
 fn profile(contest: &Contest) -> Fallible<()> {
     let mut step = Step::new(contest)?;
     step.round(Duration::from_millis(20))?;
@@ -173,7 +203,7 @@ fn profile(contest: &Contest) -> Fallible<()> {
     println!("{} batch {} threads {}", contest.workload, contest.batch, contest.threads);
     let mut sum = 0.0;
     for (kernel, times) in times.iter_mut().enumerate() {
-        let us = median(times);
+        let us = times.iter().copied().fold(f64::INFINITY, f64::min);
         sum += us;
         let shape = match &step.program.plan().steps[kernel].kernel {
             thalweg::plan::Kernel::Rows(p) => {
@@ -189,15 +219,20 @@ fn profile(contest: &Contest) -> Fallible<()> {
 }
 
 fn main() -> Fallible<()> {
-    if std::env::args().any(|a| a == "profile") {
-        return CONTESTS.iter().filter(|c| c.mode == "fused").try_for_each(profile);
+    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let mut chosen = words.iter().filter(|word| *word != "profile").peekable();
+    let all = chosen.peek().is_none();
+    let chosen: Vec<&String> = chosen.collect();
+    let contests = CONTESTS.iter().filter(|c| all || chosen.iter().any(|w| *w == c.workload));
+    if words.iter().any(|word| word == "profile") {
+        return contests.filter(|c| c.mode == "fused").try_for_each(profile);
     }
     let mut torch = Torch::start();
     if torch.is_none() {
         println!("no Python with torch (set THALWEG_PYTHON): thalweg alone");
     }
     println!("{:28} {:>12} {:>12} {:>22}", "", "thalweg ms", "PyTorch ms", "PyTorch ÷ thalweg");
-    for contest in &CONTESTS {
+    for contest in contests {
         let mut step = Step::new(contest)?;
         step.round(ROUND * 2)?;
         torch.as_mut().map(|t| t.round(contest, ROUND * 2));

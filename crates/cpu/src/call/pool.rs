@@ -124,7 +124,11 @@ impl<T: Float> Kernel for Pooling<T> {
                     };
                     let x = memory.input::<T>(0).add(from);
                     let other = memory.input::<T>(1).wrapping_add(other);
-                    launch::<T, _>(
+<<<<<<< HEAD
+                    launch::<T>(
+=======
+                    launch::<T>(
+>>>>>>> main
                         self.isa,
                         Plane { pooling: self, x, other, to: memory.to::<T>().add(to) },
                     );

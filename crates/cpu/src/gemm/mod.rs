@@ -10,6 +10,7 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
 mod panel;
@@ -25,12 +26,14 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
-pub(crate) use kernel::Target;
+use block::AnyKernel;
+pub(crate) use block::launch;
+pub(crate) use kernel::{Outer, Target};
 pub(crate) use pack::PackB;
 pub(crate) use panel::{Panel, panel_width};
 use plan::Plan;
 pub(crate) use plan::{Registers, part};
-use tile::{PackPanel, PackShared, Tile};
+use tile::{PackPanels, Tile};
 pub use vector::Element;
 pub(crate) use vector::{Kernel, Vector};
 
@@ -171,10 +174,9 @@ impl<T: Element> Gemm<T> {
     /// The machine has the plan's instruction set. At the spec's strides the columns of these panels are valid for
     /// reading; `packed` is valid for writing [`Gemm::packed_b_len`] elements and does not overlap B.
     pub unsafe fn pack_b(&self, panels: Range<usize>, b: *const T, packed: *mut T) {
-        for panel in panels {
-            // SAFETY: the caller's promise.
-            unsafe { self.launch(PackPanel { plan: &self.plan, b, packed, panel }) }
-        }
+        let depth = 0..self.plan.spec.k;
+        // SAFETY: the caller's promise.
+        unsafe { self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels }) }
     }
 
     /// Into how many tasks a run is divided: 1 runs on the calling thread alone.
@@ -275,7 +277,9 @@ impl<T: Element> Gemm<T> {
         // SAFETY: the caller's promise.
         unsafe {
             let b = operands.b.offset(offset);
-            self.launch(PackShared { plan: &self.plan, b, shared: operands.shared, index });
+            let (depth, panels) = self.plan.pack_task(index);
+            let packed = operands.shared;
+            self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels });
         }
     }
 
@@ -308,12 +312,9 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K>(&self, kernel: K)
-    where
-        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
-    {
+    unsafe fn launch(&self, kernel: impl AnyKernel<T>) {
         // SAFETY: the caller's promise.
-        unsafe { launch::<T, K>(self.isa, kernel) }
+        unsafe { launch(self.isa, kernel) }
     }
 }
 
@@ -323,24 +324,6 @@ pub(crate) fn registers<T: Element>(isa: Isa) -> Registers {
         Isa::Portable => Registers::of::<T::Portable>(),
         Isa::Avx2 => Registers::of::<T::Avx2>(),
         Isa::Avx512 => Registers::of::<T::Avx512>(),
-    }
-}
-
-/// Runs a kernel on vectors of the instruction set.
-///
-/// # Safety
-/// The kernel's promises; the machine has the instruction set.
-pub(crate) unsafe fn launch<T: Element, K>(isa: Isa, kernel: K)
-where
-    K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
-{
-    // SAFETY: the caller's promise.
-    unsafe {
-        match isa {
-            Isa::Portable => T::Portable::launch(kernel),
-            Isa::Avx2 => T::Avx2::launch(kernel),
-            Isa::Avx512 => T::Avx512::launch(kernel),
-        }
     }
 }
 

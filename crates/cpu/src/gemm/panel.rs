@@ -46,7 +46,7 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Panel<T> {
                 let a = self.a.offset(first * a_strides[0]);
                 let c = self.target.c.offset(first * self.target.strides[0]);
                 let target = Target { c, ..self.target };
-                run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                run!(V::launch, Outer[rows.len(), vectors] up to V::ROWS,
                     (1: [1 2 4 8]) (2 3: [1 2 4]) (4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
                     { k, a, a_strides, b, b_stride, target, columns });
             }

@@ -1,8 +1,10 @@
 //! The fast executor against the reference executor, and against itself.
 
+mod attention;
 mod calls;
 mod conv;
 mod generated;
 mod program;
+mod recurrent;
 mod support;
 mod table;

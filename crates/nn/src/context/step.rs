@@ -60,8 +60,7 @@ pub fn trace_step<R>(position: &Tensor, capacity: usize, f: impl FnOnce() -> R) 
     let mut frame = Frame::new(Mode::Eval, &fixed_key(0, 0));
     frame.progress = Some(Progress { place, caches: Vec::new(), bounded: false });
     let (result, frame) = framed(frame, f);
-    let (writes, progress) =
-        frame.map(|frame| (frame.writes, frame.progress)).unwrap_or_default();
+    let (writes, progress) = frame.map(|frame| (frame.writes, frame.progress)).unwrap_or_default();
     let (caches, bounded) = progress.map(|p| (p.caches, p.bounded)).unwrap_or_default();
     Step { result, writes, caches, bounded }
 }

@@ -56,7 +56,8 @@ impl Reshape {
             != elements
         {
             let (all, from) = (x.shape(), origin(x));
-            let what = format!("samples of {elements} elements cannot be {shape:?}, got {all}{from}");
+            let what =
+                format!("samples of {elements} elements cannot be {shape:?}, got {all}{from}");
             return Err(OpError::shape(what).hint("the product of the shape is to be that"));
         }
         Ok(extents.into())
@@ -100,7 +101,8 @@ impl Unsqueeze {
             true => Ok(()),
             false => {
                 let (axis, shape, from) = (self.axis, x.shape(), origin(x));
-                let what = format!("the new axis must be in 1..={rank}, got {axis} for {shape}{from}");
+                let what =
+                    format!("the new axis must be in 1..={rank}, got {axis} for {shape}{from}");
                 Err(OpError::argument(what).hint("axis 0 counts samples"))
             }
         }

@@ -129,8 +129,7 @@ pub(super) fn check_spatial(
     let shape = x.shape();
     if x.rank() != axes + 2 {
         let space = ["L", "H, W", "D, H, W"].get(axes.wrapping_sub(1)).unwrap_or(&"…");
-        let c = channels.map_or("C".to_owned(), |channels| channels.to_string());
-        let what = format!("expects [N, {c}, {space}], got {shape}{}", origin(x));
+        let what = format!("expects [N, C, {space}], got {shape}{}", origin(x));
         return Err(OpError::shape(what).hint(match x.rank() == axes + 1 {
             true => "where only the channel axis is missing, put an unsqueeze { axis = 1 } before",
             false => "samples are on axis 0 and channels on axis 1",

@@ -89,9 +89,14 @@ impl Upsample {
 impl Forward for Upsample {
     fn forward(&self, x: &Tensor) -> Tensor {
         let UpsampleOptions { mode, align_corners, .. } = self.options;
-        checked(&self.layer, x, || self.check(x), |size| match mode {
-            Interpolation::Nearest => x.upsample_nearest(&size),
-            Interpolation::Linear => x.upsample_linear(&size, align_corners),
-        })
+        checked(
+            &self.layer,
+            x,
+            || self.check(x),
+            |size| match mode {
+                Interpolation::Nearest => x.upsample_nearest(&size),
+                Interpolation::Linear => x.upsample_linear(&size, align_corners),
+            },
+        )
     }
 }

@@ -6,6 +6,8 @@ mod layers;
 mod losses;
 mod optimizers;
 mod schedules;
+mod sequence;
+mod vision;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

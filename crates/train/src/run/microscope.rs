@@ -7,36 +7,29 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use thalweg_cpu::Cpu;
-use thalweg_data::{Dataset, Scaling, Targets};
+use thalweg_data::{Dataset, Scaling};
 use thalweg_graph::{
     DType, Error, Executor, Feed, RefValue, Reference, StateId, States, Tensor, Value, grad,
     reachable, reference::Data,
 };
-use thalweg_nn::{LayerSpec, Loss, Network, NodeSpec, Param, Store, Updater, parameters};
+use thalweg_nn::{Dag, LayerSpec, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;
 use super::layers::{Traced, formula, trace};
+use crate::goal::Goal;
+use crate::{Part, Sample, Trainer};
 
 /// How a step is looked at.
 pub struct Microscope<'a> {
-    /// The network.
-    pub network: &'a dyn Network,
-    /// Its nodes, for their formulas.
-    pub nodes: &'a [NodeSpec],
-    /// Its values; they are not changed.
-    pub store: &'a Store,
-    /// What is made small.
-    pub loss: &'a Loss,
+    /// The network with its values, which are not changed, its loss, and what runs it.
+    pub trainer: &'a Trainer<Dag>,
     /// What makes new weights of gradients; it begins anew here, without moments from earlier steps.
     pub updater: &'a Updater,
     /// The learning rate.
     pub lr: f64,
     /// Decides what dropout drops.
     pub seed: u64,
-    /// Runs the step.
-    pub cpu: &'a Cpu,
 }
 
 /// One step.
@@ -166,9 +159,9 @@ impl Microscope<'_> {
         rows: &[usize],
     ) -> Result<StepReport, RunError> {
         let step = self.step(data, scaling, rows)?;
-        let mut after = self.store.deep_clone();
+        let mut after = self.trainer.store().deep_clone();
         let Asked { outputs: asked, writes, .. } = self.ask(&step, &mut after)?;
-        let values = self.cpu.run(&asked, &writes, &step.feeds, &mut after)?;
+        let values = self.trainer.cpu().run(&asked, &writes, &step.feeds, &mut after)?;
         let (scalars, values) = values.split_at(2);
         let (layer_values, values) = values.split_at(step.traced.layers.len());
         let (layer_grads, param_grads) = values.split_at(step.traced.layers.len());
@@ -179,7 +172,7 @@ impl Microscope<'_> {
         let layers = step.traced.layers.iter().zip(layer_values).zip(layer_grads);
         let layers = layers.map(|(((layer, _), value), gradient)| {
             let path = layer.path().unwrap_or_default().to_string();
-            let spec = node_at(self.nodes, &path);
+            let spec = node_at(self.trainer.network().nodes(), &path);
             let [forward, backward] = spec.map_or(["y = f(x)", "∂L/∂x = g·f′(x)"], formula);
             let owned = |p: &mut ParameterStep| {
                 p.name.rsplit_once('.').map_or("", |(owner, _)| owner) == path
@@ -219,9 +212,9 @@ impl Microscope<'_> {
         rows: &[usize],
     ) -> Result<Vec<&'static str>, RunError> {
         let step = self.step(data, scaling, rows)?;
-        let Asked { outputs, writes } = self.ask(&step, &mut self.store.deep_clone())?;
+        let Asked { outputs, writes } = self.ask(&step, &mut self.trainer.store().deep_clone())?;
         let inputs: Vec<Tensor> = step.feeds.iter().map(|feed| feed.input.clone()).collect();
-        let mut ops = self.cpu.compile(&inputs, &outputs, &writes)?.slow_ops();
+        let mut ops = self.trainer.cpu().compile(&inputs, &outputs, &writes)?.slow_ops();
         ops.sort_unstable();
         ops.dedup();
         Ok(ops)
@@ -241,27 +234,22 @@ impl Microscope<'_> {
     }
 
     fn step(&self, data: &Dataset, scaling: &Scaling, rows: &[usize]) -> Result<Step, RunError> {
-        let traced = trace(self.network, data.features.shape(), rows.len())?;
-        let mut x = vec![0.0f32; rows.len() * data.features.width()];
-        data.features.fill(rows, scaling, &mut x)?;
-        let (y, y_value) = match &data.targets {
-            Targets::Classes { .. } | Targets::Sequence { .. } => {
-                let mut labels = vec![0i64; rows.len()];
-                data.targets.fill_classes(rows, &mut labels)?;
-                (Tensor::input("y", DType::I64, [rows.len()]), Value::from_slice(&labels))
+        let Trainer { network, loss, aim, .. } = self.trainer;
+        let goal = Goal::new(loss, aim, data)?;
+        let traced = trace(network, &Sample::from(&data.features), rows.len())?;
+        goal.check(&traced.output, &traced.x)?;
+        let mut x_value = Value::zeros(traced.x.dtype(), traced.x.shape());
+        match data.features.is_ids() {
+            true => data.features.fill_ids(rows, x_value.as_mut_slice().unwrap_or_default())?,
+            false => {
+                data.features.fill(rows, scaling, x_value.as_mut_slice().unwrap_or_default())?
             }
-            Targets::Values { dims, .. } => {
-                let mut values = vec![0.0f32; rows.len() * dims];
-                data.targets.fill_values(rows, &mut values)?;
-                let y = Tensor::input("y", DType::F32, [rows.len(), *dims]);
-                let value = Value::from_slice(&values).reshaped(y.shape().clone());
-                (y, value.unwrap_or_else(|| Value::zeros(DType::F32, [rows.len(), *dims])))
-            }
-        };
+        }
+        let y = goal.target(rows.len());
+        let mut y_value = Value::zeros(y.dtype(), y.shape());
+        goal.kind.fill(&Part { data, rows, scaling }, rows, &mut y_value)?;
         let lr = Tensor::input("learning rate", DType::F64, thalweg_graph::Shape::scalar());
-        let loss = self.loss.compute(&traced.output, &y).ok()?;
-        let x_value = Value::from_slice(&x).reshaped(traced.x.shape().clone());
-        let x_value = x_value.unwrap_or_else(|| Value::zeros(DType::F32, traced.x.shape()));
+        let loss = goal.loss(&traced.output, &traced.x, &y).ok()?;
         let key = Value::from_slice(&[self.seed as i64, 0]);
         let feed = |input: &Tensor, value| Feed { input: input.clone(), value };
         let feeds = vec![
@@ -270,7 +258,7 @@ impl Microscope<'_> {
             feed(&lr, Value::scalar(self.lr)),
             feed(&traced.key, key),
         ];
-        Ok(Step { params: parameters(self.network), traced, lr, loss, feeds })
+        Ok(Step { params: parameters(network), traced, lr, loss, feeds })
     }
 
     fn parameters(
@@ -283,7 +271,7 @@ impl Microscope<'_> {
         let floor = NOISE * all.map(f64::abs).fold(0.0, f64::max);
         let each = step.params.iter().zip(gradients).map(|((name, param), gradient)| {
             let missing = || Value::zeros(param.dtype(), param.shape());
-            let old = self.store.get(param.id()).cloned().unwrap_or_else(missing);
+            let old = self.trainer.store().get(param.id()).cloned().unwrap_or_else(missing);
             let new = after.get(param.id()).cloned().unwrap_or_else(missing);
             let moved: Vec<f64> =
                 new.to_f64().iter().zip(old.to_f64()).map(|(new, old)| new - old).collect();
@@ -350,7 +338,7 @@ impl Microscope<'_> {
             }
             feeds.push(Feed { input: stand_in, value });
         }
-        let value = Reference::wide().evaluate(&[loss], &feeds, self.store)?;
+        let value = Reference::wide().evaluate(&[loss], &feeds, self.trainer.store())?;
         Ok(value.first().and_then(|loss| loss.floats().first().copied()).unwrap_or(f64::NAN))
     }
 }

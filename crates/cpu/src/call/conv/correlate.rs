@@ -169,7 +169,7 @@ impl<T: Element> Kernel for Correlate<T> {
             let (x, y, local) = (memory.input(0), memory.to(), memory.local(worker));
             let tile = TileTask { plan: self, x, weights, y, local, task };
             // SAFETY: the caller's promise; no other task writes this part of the result.
-            unsafe { launch::<T, _>(self.isa, tile) }
+            unsafe { launch::<T>(self.isa, tile) }
         });
         Ok(())
     }

@@ -98,7 +98,7 @@ impl<T: Element> Kernel for WeightGradient<T> {
             let (x, g, sums) = (memory.input(0), memory.input(1), memory.shared());
             let local = memory.local(worker);
             // SAFETY: the caller's promise; this task alone has this part of the sums.
-            unsafe { launch::<T, _>(self.isa, Block { plan: self, x, g, sums, local, task }) }
+            unsafe { launch::<T>(self.isa, Block { plan: self, x, g, sums, local, task }) }
         });
         let rows = self.rows();
         let step = registers::<T>(self.isa).lanes;
@@ -109,7 +109,7 @@ impl<T: Element> Kernel for WeightGradient<T> {
                 let rows = first..(first + step).min(rows);
                 let (sums, to) = (memory.shared::<T>().cast_const(), memory.to());
                 // SAFETY: the sums are there, and this task alone writes these columns.
-                unsafe { launch::<T, _>(self.isa, Combine { plan: self, sums, to, group, rows }) }
+                unsafe { launch::<T>(self.isa, Combine { plan: self, sums, to, group, rows }) }
             }
         });
         Ok(())

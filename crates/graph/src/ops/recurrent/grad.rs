@@ -81,4 +81,7 @@ impl Op for RecurrentGrad {
     fn reference(&self, inputs: &[RefValue], _: &Shape, _: DType) -> Result<Data, OpError> {
         composite::reference(inputs, |inputs| self.decompose(inputs))
     }
+    fn multiply_adds(&self, inputs: &[Tensor], output: &Tensor) -> u64 {
+        self.of.multiply_adds(inputs, output)
+    }
 }

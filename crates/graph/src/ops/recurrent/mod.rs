@@ -320,6 +320,10 @@ impl Op for Recurrent {
     fn reference(&self, inputs: &[RefValue], _: &Shape, _: DType) -> Result<Data, OpError> {
         composite::reference(inputs, |inputs| self.decompose(inputs))
     }
+    fn multiply_adds(&self, inputs: &[Tensor], _: &Tensor) -> u64 {
+        let b = self.blocks(inputs);
+        b.projection() as u64 * b.units as u64
+    }
 }
 
 impl Tensor {

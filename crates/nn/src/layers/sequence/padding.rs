@@ -49,7 +49,8 @@ pub(super) fn sequence_and_lengths(
     match inputs {
         [x] => Ok((x, None)),
         [x, ids] if ids.dtype() != DType::I64 => {
-            let what = format!("the ids must be i64, got {}{}{}", ids.dtype(), ids.shape(), origin(ids));
+            let what =
+                format!("the ids must be i64, got {}{}{}", ids.dtype(), ids.shape(), origin(ids));
             Err(OpError::dtype(what).hint(format!(
                 "the second input says where padding is; the first is {}",
                 x.shape()
