@@ -124,11 +124,7 @@ impl<T: Float> Kernel for Pooling<T> {
                     };
                     let x = memory.input::<T>(0).add(from);
                     let other = memory.input::<T>(1).wrapping_add(other);
-<<<<<<< HEAD
                     launch::<T>(
-=======
-                    launch::<T>(
->>>>>>> main
                         self.isa,
                         Plane { pooling: self, x, other, to: memory.to::<T>().add(to) },
                     );
