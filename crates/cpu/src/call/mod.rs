@@ -8,7 +8,9 @@
 mod arg;
 mod attention;
 mod cells;
+mod conv;
 mod index;
+mod pool;
 mod random;
 mod recurrent;
 mod reference;
@@ -92,6 +94,16 @@ impl Memory {
         self.to.cast()
     }
 
+    /// The scratch memory of all tasks.
+    fn shared<T>(&self) -> *mut T {
+        self.scratch.shared.cast()
+    }
+
+    /// The scratch memory of a worker.
+    fn local<T>(&self, worker: usize) -> *mut T {
+        self.scratch.local.wrapping_add(worker * self.scratch.local_stride).cast()
+    }
+
     /// The first `n` elements of input `i`.
     ///
     /// # Safety
@@ -119,6 +131,8 @@ fn fast(tensor: &Tensor, layouts: &[Layout], isa: Isa) -> Option<Box<dyn Kernel>
         .or_else(|| arg::kernel(tensor, isa))
         .or_else(|| recurrent::kernel(tensor, isa))
         .or_else(|| attention::kernel(tensor, layouts, isa))
+        .or_else(|| conv::kernel(tensor, isa))
+        .or_else(|| pool::kernel(tensor, isa))
 }
 
 /// Calls `f` with ranges that together are `0..count`, each of about `each` elements' worth of `width` elements per

@@ -95,7 +95,7 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
                     let (a, b, b_stride) = (a.offset(first * a_strides[0]), b.0, b.1);
                     let c = self.c.offset(first * c_stride).add(column);
                     let target = Target { c, strides: [c_stride, 1], accumulate };
-                    run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                    run!(V::launch, Outer[rows.len(), vectors] up to V::ROWS,
                         (1 2 3 4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
                         { k, a, a_strides, b, b_stride, target, columns });
                 }

@@ -2,6 +2,7 @@
 
 mod attention;
 mod calls;
+mod conv;
 mod generated;
 mod program;
 mod recurrent;

@@ -11,9 +11,6 @@ use crate::support::{States, assert_reference};
 const SLOW: &[&str] = &[
     "argsort",
     "cumsum",
-    "conv",
-    "conv_input_grad",
-    "conv_weight_grad",
     "max_pool",
     "max_pool_grad",
     "max_pool_pick",

@@ -16,7 +16,8 @@ const BLOCKS: usize = 4;
 #[derive(Module)]
 struct Block {
     norm_1: LayerNorm,
-    qkv: Linear,
+    /// Of queries, keys and values.
+    parts: [Linear; 3],
     project: Linear,
     norm_2: LayerNorm,
     widen: Linear,
@@ -36,7 +37,7 @@ impl Block {
     fn new() -> Block {
         Block {
             norm_1: LayerNorm::new([WIDTH]),
-            qkv: Linear::new(WIDTH, 3 * WIDTH),
+            parts: [0; 3].map(|_| Linear::new(WIDTH, WIDTH)),
             project: Linear::new(WIDTH, WIDTH),
             norm_2: LayerNorm::new([WIDTH]),
             widen: Linear::new(WIDTH, 4 * WIDTH),
@@ -48,11 +49,12 @@ impl Block {
 impl Forward for Block {
     fn forward(&self, x: &Tensor) -> Tensor {
         let (batch, length) = (x.dim(0), x.dim(1));
-        let qkv = self.qkv.forward(&self.norm_1.forward(x));
-        let qkv = qkv.reshape([batch, length, 3, HEADS, WIDTH / HEADS]);
-        let part = |i| qkv.narrow(2, i, 1).squeeze(2).transpose(1, 2);
+        let normal = self.norm_1.forward(x);
+        let heads = [batch, length, HEADS, WIDTH / HEADS];
+        let [q, k, v] =
+            [0, 1, 2].map(|i| self.parts[i].forward(&normal).reshape(heads).transpose(1, 2));
         let options = Attention { scale: 1.0 / ((WIDTH / HEADS) as f64).sqrt(), causal: true };
-        let seen = part(0).attention(&part(1), &part(2), None, &options);
+        let seen = q.attention(&k, &v, None, &options);
         let x = x + self.project.forward(&seen.transpose(1, 2).reshape([batch, length, WIDTH]));
         &x + self.narrow.forward(&self.widen.forward(&self.norm_2.forward(&x)).gelu())
     }

@@ -131,7 +131,7 @@ fn a_network_says_what_it_has_learned() {
     store.bind(&net).unwrap();
     let key = context::fixed_key(0, 0);
     let logits = context::trace(Mode::Train, &key, || net.forward(&x)).result.transpose(1, 2);
-    let loss = Loss::from(CrossEntropy::default()).apply(&logits, &y);
+    let loss = Loss::from(CrossEntropy::default()).compute(&logits, &y);
     let params = parameters(&net);
     let tensors: Vec<Tensor> = params.iter().map(|(_, param)| param.tensor()).collect();
     let grads = grad(&loss, &tensors).unwrap();

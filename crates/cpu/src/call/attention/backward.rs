@@ -11,7 +11,7 @@ use super::Heads;
 use super::tile::{
     Head, KEYS, LANES, QUERIES, Real, Rows, blocks, get, key_blocks, put, transpose,
 };
-use crate::gemm::block::{Block, launch};
+use crate::gemm::block::Block;
 use crate::gemm::{Kernel, Vector};
 use crate::pool::Pool;
 
@@ -57,7 +57,7 @@ pub unsafe fn run<T: Real>(heads: &Heads, g: &Rows, pool: &Pool, memory: Memory)
                 scratch: local.cast(),
                 ..Task::new(heads, g, memory, head)
             };
-            launch::<T>(heads.isa, task);
+            T::launch(heads.isa, task);
         }
     });
 }

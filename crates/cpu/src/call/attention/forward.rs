@@ -7,7 +7,7 @@ use thalweg_graph::ops::AttentionSize;
 use super::super::Memory;
 use super::Heads;
 use super::tile::{Head, KEYS, LANES, QUERIES, Real, Rows, get, key_blocks, put};
-use crate::gemm::block::{Block, launch};
+use crate::gemm::block::Block;
 use crate::gemm::{Kernel, Vector};
 use crate::pool::Pool;
 
@@ -41,7 +41,7 @@ pub unsafe fn run<T: Real>(heads: &Heads, pool: &Pool, memory: Memory) {
             let local = memory.scratch.local.add(worker * memory.scratch.local_stride);
             let head = heads.head::<T>(memory, head, 3);
             let stride = to.row;
-            launch::<T>(
+            T::launch(
                 heads.isa,
                 Task { head, queries, result, stride, logs, scratch: local.cast() },
             );

@@ -6,12 +6,13 @@ use thalweg_graph::Layout;
 use thalweg_graph::ops::Unary;
 
 use super::Heads;
-use crate::gemm::block::Block;
+use crate::gemm::block::{AnyKernel, Block, launch};
 use crate::gemm::{Element, PackB, Vector};
+use crate::isa::Isa;
 use crate::math;
 
 /// Queries of a tile.
-pub const QUERIES: usize = 64;
+pub const QUERIES: usize = 32;
 /// Keys of a tile.
 pub const KEYS: usize = 64;
 /// Queries that are worked on side by side: whole vectors of any instruction set.
@@ -29,6 +30,11 @@ pub trait Real:
     fn from_f64(x: f64) -> Self;
     fn exp(self) -> Self;
     fn ln(self) -> Self;
+    /// Runs a kernel on vectors of this type.
+    ///
+    /// # Safety
+    /// As for [`launch`].
+    unsafe fn launch(isa: Isa, kernel: impl AnyKernel<Self>);
 }
 
 impl Real for f32 {
@@ -46,6 +52,10 @@ impl Real for f32 {
     fn ln(self) -> f32 {
         math::log(self)
     }
+    unsafe fn launch(isa: Isa, kernel: impl AnyKernel<f32>) {
+        // SAFETY: the caller's promise.
+        unsafe { launch(isa, kernel) }
+    }
 }
 
 impl Real for f64 {
@@ -62,6 +72,11 @@ impl Real for f64 {
     #[inline(always)]
     fn ln(self) -> f64 {
         Unary::Log.float(self)
+    }
+    /// The portable code suffices for checks of gradients; code for other vectors would take long to compile.
+    unsafe fn launch(_: Isa, kernel: impl AnyKernel<f64>) {
+        // SAFETY: the caller's promise.
+        unsafe { <f64 as Element>::Portable::launch(kernel) }
     }
 }
 

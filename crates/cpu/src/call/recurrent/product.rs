@@ -9,7 +9,7 @@ use crate::isa::Isa;
 const VECTORS: usize = 2;
 /// Rows of a panel that are multiplied before the next ones: they stay in the first-level cache while the rows of the
 /// left matrix pass by.
-const DEPTH: usize = 256;
+const DEPTH: usize = 128;
 
 /// Columns of a panel of packed columns.
 pub fn width<T: Element>(isa: Isa) -> usize {
