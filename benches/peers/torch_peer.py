@@ -31,24 +31,57 @@ class Recurrent(nn.Module):
         return self.output(self.layers(self.embedding(ids))[0]).flatten(0, 1)
 
 
+class Block(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm_1, self.norm_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.project = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.widen, self.narrow = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x):
+        n, t, width = x.shape
+        parts = self.qkv(self.norm_1(x)).split(width, 2)
+        q, k, v = [p.view(n, t, self.heads, width // self.heads).transpose(1, 2) for p in parts]
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        x = x + self.project(y.transpose(1, 2).reshape(n, t, width))
+        return x + self.narrow(F.gelu(self.widen(self.norm_2(x))))
+
+
+class Gpt(nn.Module):
+    def __init__(self, vocabulary, length=128, width=256, heads=4, blocks=4):
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.positions = nn.Parameter(torch.randn(length, width))
+        self.blocks = nn.Sequential(*[Block(width, heads) for _ in range(blocks)])
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+
+    def forward(self, ids):
+        x = self.blocks(self.tokens(ids) + self.positions)
+        return self.head(self.norm(x)).flatten(0, 1)
+
+
 def make(workload, batch, mode):
     torch.manual_seed(0)
     fused = {"fused": True} if mode == "fused" else {}
     if workload == "T1":
         net = mlp([784, 512, 256, 10])
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
-        x, classes = torch.rand(batch, 784), 10
-    elif workload.startswith("T5"):
+        x, y = torch.rand(batch, 784), torch.arange(batch) * 7 % 10
+    elif workload == "T2":
+        net = mlp([20, 64, 64, 3])
+        opt = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, **fused)
+        x, y = torch.rand(batch, 20), torch.arange(batch) * 7 % 3
+    elif workload in ("T5", "T5gru"):
         net = Recurrent(nn.LSTM if workload == "T5" else nn.GRU)
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
         x, y = torch.randint(128, (2, batch, 64))
         y = y.flatten()
-    else:
-        net = mlp([20, 64, 64, 3])
-        opt = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, **fused)
-        x, classes = torch.rand(batch, 20), 3
-    if not workload.startswith("T5"):
-        y = torch.arange(batch) * 7 % classes
+    elif workload == "T6":
+        net = Gpt(256)
+        opt = torch.optim.AdamW(net.parameters(), lr=3e-4, weight_decay=0.01, **fused)
+        x, y = torch.randint(256, (2, batch, 128))
+        y = y.flatten()
 
     def step():
         opt.zero_grad()

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use thalweg_data::{Dataset, Encoding, SourceOptions, open_as};
+use thalweg_data::{Dataset, open_as};
 use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::model::read_config;
-use thalweg_train::run::session::EVALUATION_BATCH;
+use thalweg_train::run::session::{EVALUATION_BATCH, figures};
 use thalweg_train::run::{Draft, Model};
 use thalweg_train::{Classification, Metrics, Part};
 
@@ -44,14 +44,12 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     output::line(format!("{what}: {} rows", count(metrics.rows())))?;
     match &metrics {
         Metrics::Classification(scores) => print_classes(scores, &model.file.classes),
-        Metrics::Regression(scores) => {
-            let rows = [
-                ("loss", scores.loss),
-                ("rmse", scores.rmse),
-                ("mae", scores.mae),
-                ("r2", scores.r2),
-            ];
-            let rows = rows.map(|(name, value)| vec![name.to_string(), number(value)]);
+        _ => {
+            let figures = figures(Some(&metrics));
+            let named = figures.as_object().into_iter().flatten();
+            let rows = named.filter(|(name, _)| *name != "rows").map(|(name, value)| {
+                vec![name.replace('_', " "), number(value.as_f64().unwrap_or(f64::NAN))]
+            });
             output::line(format!("\n{}", table(&["", ""], rows)))
         }
     }
@@ -77,8 +75,8 @@ fn judged(args: &Args, model: &Model) -> Result<(Dataset, Vec<usize>, String), F
         return Ok((data.own_test.unwrap_or(data.learn), rows, what));
     }
     let source = args.data.as_deref().unwrap_or_default();
-    let options = SourceOptions::default();
-    let loaded = open_as(source, &Encoding::Values, &model.file.classes, &options)?;
+    let file = &model.file;
+    let loaded = open_as(source, &file.encoding, &file.classes, &file.source)?;
     let (data, what) = match loaded.test {
         Some(test) => (test, format!("the test part of {source}")),
         None => (loaded.train, source.to_string()),

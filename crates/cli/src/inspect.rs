@@ -6,6 +6,7 @@ use serde_json::json;
 use thalweg_data::Batches;
 use thalweg_train::run::config::Config;
 use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::dot::dot;
 use thalweg_train::run::layers::describe;
 use thalweg_train::run::microscope::Microscope;
 use thalweg_train::run::model::read_config;
@@ -13,7 +14,7 @@ use thalweg_train::run::session::executor;
 use thalweg_train::run::{Model, RunError};
 
 use crate::failure::Failure;
-use crate::output::{self, bytes, count, shape, table};
+use crate::output::{self, bytes, count, percent, shape, table};
 use crate::step;
 
 #[derive(clap::Args)]
@@ -26,6 +27,9 @@ pub struct Args {
     /// Rows of the batch that --step follows
     #[arg(long, value_name = "N", default_value_t = 8, requires = "step")]
     rows: usize,
+    /// Print the network as a graph for Graphviz: thalweg inspect RUN --dot | dot -Tsvg > network.svg
+    #[arg(long, conflicts_with_all = ["step", "json"])]
+    dot: bool,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -39,6 +43,10 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let threads = output::threads(args.threads)?;
     let config = read_config(&args.run)?;
     let model = Model::load(&args.run, executor(&config, threads))?;
+    if args.dot {
+        let text = dot(model.trainer.network(), &model.file.sample()).map_err(RunError::from)?;
+        return output::line(text.trim_end());
+    }
     match args.step {
         true => look(args, &config, &model),
         false => list(args, &config, model),
@@ -68,16 +76,8 @@ fn microscope<'a>(
     model: &'a Model,
     updater: &'a thalweg_train::run::Updater,
 ) -> Microscope<'a> {
-    Microscope {
-        network: model.trainer.network(),
-        nodes: &model.file.layers,
-        store: model.trainer.store(),
-        loss: model.trainer.loss(),
-        updater,
-        lr: config.train.lr,
-        seed: config.train.seed,
-        cpu: model.trainer.cpu(),
-    }
+    let (lr, seed) = (config.train.lr, config.train.seed);
+    Microscope { trainer: &model.trainer, updater, lr, seed }
 }
 
 /// What of the costs is only known with the data at hand.
@@ -108,7 +108,7 @@ fn costs(config: &Config, model: &mut Model) -> Result<Costs, RunError> {
 }
 
 fn list(args: &Args, config: &Config, mut model: Model) -> Result<(), Failure> {
-    let rows = describe(model.trainer.network(), model.trainer.store(), &model.file.input)
+    let rows = describe(model.trainer.network(), model.trainer.store(), &model.file.sample())
         .map_err(RunError::from)?;
     let parameters = model.trainer.store().numel();
     let multiply_adds: u64 = rows.iter().map(|row| row.multiply_adds).sum();
@@ -127,10 +127,19 @@ fn list(args: &Args, config: &Config, mut model: Model) -> Result<(), Failure> {
         }));
     }
     let dash = |n: u64| if n == 0 { "-".to_string() } else { count(n) };
-    let input = [vec!["".into(), "input".into(), shape(&model.file.input), "-".into(), "-".into()]];
+    let held: usize = rows.iter().map(|row| row.activation_bytes).sum();
+    let share = |bytes: usize| match bytes {
+        0 => "-".to_string(),
+        bytes => percent(bytes as f64 / held as f64),
+    };
+    let line = |path: &str, kind: &str, output: &[usize]| {
+        vec![path.to_string(), kind.to_string(), shape(output)]
+    };
+    let input = [[line("", "input", &model.file.input), vec!["-".into(); 3]].concat()];
     let layers = rows.iter().map(|row| {
-        let (parameters, work) = (dash(row.parameters as u64), dash(row.multiply_adds));
-        vec![row.path.clone(), row.kind.clone(), shape(&row.output), parameters, work]
+        let costs =
+            [dash(row.parameters as u64), dash(row.multiply_adds), share(row.activation_bytes)];
+        [line(&row.path, &row.kind, &row.output), costs.to_vec()].concat()
     });
     let total = [vec![
         "".into(),
@@ -138,8 +147,9 @@ fn list(args: &Args, config: &Config, mut model: Model) -> Result<(), Failure> {
         "".into(),
         count(parameters as u64),
         count(multiply_adds),
+        bytes(held) + " a row",
     ]];
-    let header = ["layer", "what", "output", "parameters", "multiply-adds a row"];
+    let header = ["layer", "what", "output", "parameters", "multiply-adds a row", "memory"];
     output::line(table(&header, input.into_iter().chain(layers).chain(total)))?;
     match costs {
         Ok(costs) => {

@@ -6,11 +6,13 @@
 mod datasets;
 mod evaluate;
 mod failure;
+mod generate;
 mod inspect;
 mod output;
 mod predict;
 mod progress;
 mod step;
+mod summary;
 mod train;
 
 use std::process::ExitCode;
@@ -30,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   thalweg train mnist/ --epochs 5            learn from a folder of IDX files
   thalweg evaluate runs/digits-1             measure on the rows that were held out
   thalweg predict runs/digits-1 digits       one prediction a row, as CSV
+  thalweg generate runs/book-1 --prompt \"It was\"   write text as the book that was learned
   thalweg inspect runs/digits-1 --step       follow one training step, every gradient checked";
 
 #[derive(Subcommand)]
@@ -40,6 +43,8 @@ enum Verb {
     Evaluate(evaluate::Args),
     /// Predict with a trained network
     Predict(predict::Args),
+    /// Write text with a trained language model
+    Generate(generate::Args),
     /// Show a trained network layer by layer, or one step of its training
     Inspect(inspect::Args),
     /// List the data sets inside the program
@@ -51,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Train(args) => train::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Datasets(args) => datasets::run(&args).map(|()| ExitCode::SUCCESS),
     };

@@ -1,12 +1,11 @@
 //! `thalweg predict`: one prediction a row, as CSV.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 
-use thalweg_data::{Encoding, SourceOptions, open_features};
-use thalweg_train::run::Model;
+use thalweg_data::{Features, open_features};
 use thalweg_train::run::folder::write_atomic;
-use thalweg_train::run::model::{ModelFile, Task};
+use thalweg_train::run::model::ModelFile;
+use thalweg_train::run::{Model, Task};
 
 use crate::failure::Failure;
 use crate::output::{self, count};
@@ -32,14 +31,25 @@ pub struct Args {
 /// Predicts and writes.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
-    if args.proba && model.file.task == Task::Regression {
-        let hint = "leave --proba out: a regression predicts numbers";
-        return Err(Failure::usage("there are no classes to give probabilities of", hint));
+    let task = model.file.task;
+    if args.proba && task != Task::Classification {
+        let what =
+            format!("there are no classes to give probabilities of: this is a {}", task.words());
+        return Err(Failure::usage(what, "leave --proba out"));
     }
-    let features = open_features(&args.data, &Encoding::Values, &SourceOptions::default())?;
+    if matches!(task, Task::LanguageModel | Task::Translation) {
+        let what = format!("a {} has no predictions by row: it writes text", task.words());
+        let hint = format!("thalweg generate {}", args.run.display());
+        return Err(Failure::usage(what, hint));
+    }
+    let features = open_features(&args.data, &model.file.encoding, &model.file.source)?;
     let rows: Vec<usize> = (0..features.rows()).collect();
     let outputs = model.predict(&features, &args.data, &rows)?;
-    let text = csv(&model.file, &outputs, args.proba);
+    let outputs = outputs.as_slice().unwrap_or_default();
+    let text = match task {
+        Task::SequenceLabelling => sequences(&model.file, &features, outputs),
+        _ => csv(&model.file, outputs, args.proba),
+    };
     match &args.out {
         Some(file) => {
             write_atomic(file, text.as_bytes())?;
@@ -51,32 +61,48 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
 }
 
-/// The table of predictions: the target, then with `proba` its classes.
+/// The table of predictions: the target, then with `proba` its classes; several numbers of a row are TARGET_1, TARGET_2
+/// and so on.
 fn csv(model: &ModelFile, outputs: &[f32], proba: bool) -> String {
-    let width = match model.task {
-        Task::Classification => model.classes.len(),
-        Task::Regression => outputs.len().max(1),
+    let width = match model.classes.len() {
+        0 => model.outputs(),
+        classes => classes,
     };
-    let mut text = field(&model.target);
+    let mut header = match (model.classes.is_empty(), width) {
+        (true, 2..) => (1..=width).map(|i| field(&format!("{}_{i}", model.target))).collect(),
+        _ => vec![field(&model.target)],
+    };
     if proba {
-        for class in &model.classes {
-            text += ",";
-            text += &field(&format!("{}={class}", model.target));
-        }
+        let classes = model.classes.iter();
+        header.extend(classes.map(|class| field(&format!("{}={class}", model.target))));
     }
-    text += "\n";
+    let mut text = header.join(",") + "\n";
     for row in outputs.chunks(width.max(1)) {
-        match model.task {
-            Task::Classification => text += &field(&model.classes[largest(row)]),
-            Task::Regression => {
-                let numbers: Vec<String> = row.iter().map(f32::to_string).collect();
-                text += &numbers.join("\n");
-            }
+        let numbers = || row.iter().map(f32::to_string);
+        let mut cells: Vec<String> = match model.classes.get(largest(row)) {
+            Some(class) => vec![field(class)],
+            None => numbers().collect(),
+        };
+        if proba {
+            cells.extend(numbers());
         }
-        for probability in row.iter().filter(|_| proba) {
-            // Writing to a string does not fail.
-            let _ = write!(text, ",{probability}");
-        }
+        text += &cells.join(",");
+        text += "\n";
+    }
+    text
+}
+
+/// The labels of each row's places, with a space between them; places of padding have none.
+fn sequences(model: &ModelFile, features: &Features, outputs: &[f32]) -> String {
+    let (classes, length) = (model.classes.len().max(1), features.width());
+    let mut text = field(&model.target) + "\n";
+    let mut ids = vec![0i64; length];
+    for (row, outputs) in outputs.chunks(length * classes).enumerate() {
+        let known = features.fill_ids(&[row], &mut ids).is_ok();
+        let places = outputs.chunks(classes).zip(&ids).filter(|(_, id)| !known || **id != 0);
+        let labels: Vec<&str> =
+            places.map(|(scores, _)| model.classes[largest(scores)].as_str()).collect();
+        text += &field(&labels.join(" "));
         text += "\n";
     }
     text

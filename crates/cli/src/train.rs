@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::json;
 use thalweg_train::Stopped;
 use thalweg_train::run::config::parse_duration;
-use thalweg_train::run::data::PartName;
 use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{Draft, RunFolder, Session};
 
 use crate::failure::Failure;
-use crate::output::{self, bytes, count, number, percent, seconds, table};
+use crate::output;
 use crate::progress::{Progress, Show, catch_interrupts};
+use crate::summary;
 
 /// What is learned where nobody says.
 const DEFAULT_DATA: &str = "digits";
@@ -22,8 +22,8 @@ const INTERRUPTED: u8 = 130;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// An embedded data set (see `thalweg datasets`), a folder with an IDX image set, or one of its files
-    /// [default: digits]
+    /// A file or folder to learn from (a table, a text, a series, class folders of images or recordings, an IDX set), or
+    /// an embedded data set (see `thalweg datasets`) [default: digits]
     data: Option<String>,
     /// Read settings from a TOML file; flags and --set go over it
     #[arg(long, value_name = "FILE")]
@@ -55,7 +55,26 @@ pub struct Args {
     /// Threads to use [default: all cores]; no result depends on it
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// A network: linear, mlp or mlp-large
+    /// The column to learn [default: the last one]
+    #[arg(long, value_name = "COL", help_heading = "Data")]
+    target: Option<String>,
+    /// The kind of data, where it is not to be guessed: idx, images, audio, language, text, ratings, series, labelled, pairs
+    #[arg(long, value_name = "KIND", help_heading = "Data")]
+    kind: Option<String>,
+    /// Where file names hold the class, such as '{label}_{speaker}_{take}.wav'
+    #[arg(long, value_name = "PATTERN", help_heading = "Data")]
+    label_pattern: Option<String>,
+    /// Rows to hold out for the test: those with these values in a column or field of the label pattern, or crc32 for a
+    /// fifth of the rows that others can find again [default: random ones, by --set data.split.test]
+    #[arg(long, value_name = "FIELD=V1,V2|crc32", help_heading = "Data")]
+    test_where: Option<String>,
+    /// Tokens of a text, or numbers of a series, that make up a sample
+    #[arg(long, value_name = "N", help_heading = "Data", allow_negative_numbers = true)]
+    window: Option<i64>,
+    /// Numbers of a series to forecast
+    #[arg(long, value_name = "N", help_heading = "Data", allow_negative_numbers = true)]
+    horizon: Option<i64>,
+    /// A network by name; an unknown name lists them all
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
     /// Print one JSON object a line instead of tables; the last one is the summary
@@ -82,7 +101,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         false => output::line(path.display().to_string())?,
     }
     if !args.json && !args.quiet {
-        output::remark(overview(&session, threads));
+        output::remark(summary::overview(&session, threads));
     }
     let show = match (args.quiet, args.json) {
         (true, _) => Show::Nothing,
@@ -97,7 +116,7 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
 
     match args.json {
         true => print_json(&path, &outcome)?,
-        false => print(&path, &outcome)?,
+        false => summary::print(&path, &outcome)?,
     }
     Ok(match outcome.history.stopped {
         Stopped::Interrupted => ExitCode::from(INTERRUPTED),
@@ -120,9 +139,22 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
     if let Some(preset) = &args.preset {
         draft.put(format!("--preset {preset}"), "network.preset", preset.as_str());
     }
-    for (flag, key, value) in
-        [("--epochs", "train.epochs", args.epochs), ("--seed", "train.seed", args.seed)]
-    {
+    for (flag, key, value) in [
+        ("--target", "data.target", &args.target),
+        ("--kind", "data.kind", &args.kind),
+        ("--label-pattern", "data.label_pattern", &args.label_pattern),
+        ("--test-where", "data.test", &args.test_where),
+    ] {
+        if let Some(value) = value {
+            draft.put(format!("{flag} {value}"), key, value.as_str());
+        }
+    }
+    for (flag, key, value) in [
+        ("--epochs", "train.epochs", args.epochs),
+        ("--seed", "train.seed", args.seed),
+        ("--window", "data.window", args.window),
+        ("--horizon", "data.horizon", args.horizon),
+    ] {
         if let Some(value) = value {
             draft.put(format!("{flag} {value}"), key, value);
         }
@@ -150,104 +182,8 @@ fn time_to_fit(limit: Duration, spent: Duration) -> Duration {
     limit.saturating_sub(spent + reserve).max(Duration::from_millis(1))
 }
 
-/// What will be done, in three lines.
-fn overview(session: &Session, threads: usize) -> String {
-    let (data, model) = (&session.data, &session.model);
-    let part = |name, part| format!("{name} {}", count(data.rows(part).len() as u64));
-    let parts = [
-        part("train", PartName::Train),
-        part("valid", PartName::Valid),
-        part("test", PartName::Test),
-    ];
-    let layers: Vec<String> = model.layers.iter().map(|node| layer(&node.layer)).collect();
-    let attribution = data.attribution.map_or(String::new(), |by| format!("\n  {by}"));
-    let axes: Vec<String> = model.input.iter().map(usize::to_string).collect();
-    format!(
-        "data     {}: samples of {}, {} classes; rows: {}{attribution}\nnetwork  {}; {} parameters\n\
-         memory   {} for training, as planned; {threads} thread{}",
-        data.learn.name,
-        axes.join(" × "),
-        model.classes.len(),
-        parts.join(", "),
-        layers.join(" → "),
-        count(session.parameters() as u64),
-        bytes(session.planned_memory),
-        if threads == 1 { "" } else { "s" },
-    )
-}
-
-/// A layer in a word or two.
-fn layer(spec: &thalweg_train::run::LayerSpec) -> String {
-    use thalweg_train::run::LayerSpec::{Dropout, Linear};
-    match spec {
-        Linear { out, .. } => format!("linear {out}"),
-        Dropout { p } => format!("dropout {p}"),
-        other => other.name().to_string(),
-    }
-}
-
 fn print_json(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let mut last = serde_json::to_value(&outcome.summary).map_err(std::io::Error::from)?;
     last["run"] = json!(path.display().to_string());
     output::json(&last)
-}
-
-fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
-    let summary = &outcome.summary;
-    let rows = [("train", &summary.train), ("valid", &summary.valid), ("test", &summary.test)];
-    let rows = rows.into_iter().filter(|(_, figures)| !figures.is_null()).map(|(name, figures)| {
-        let figure = |key: &str| figures[key].as_f64();
-        let share = |key| figure(key).map_or_else(|| "-".into(), percent);
-        vec![
-            name.to_string(),
-            figure("rows").map_or_else(|| "-".into(), |rows| count(rows as u64)),
-            figure("loss").map_or_else(|| "-".into(), number),
-            share("accuracy"),
-            share("f1_macro"),
-        ]
-    });
-    output::line(format!("\n{}", table(&["part", "rows", "loss", "accuracy", "macro F1"], rows)))?;
-    if let Value::Object(majority) = &summary.baselines["majority_class"] {
-        let class = majority.get("class").and_then(Value::as_str).unwrap_or("?");
-        let accuracy = majority.get("accuracy").and_then(Value::as_f64).unwrap_or(0.0);
-        let said =
-            format!("always saying '{class}', the most frequent class: {}", percent(accuracy));
-        output::line(format!("\nbaseline  {said}"))?;
-    }
-    let why = match outcome.history.stopped {
-        Stopped::Epochs => String::new(),
-        Stopped::MaxSteps => ", stopped by max_steps".into(),
-        Stopped::EarlyStopping => ", stopped early: the validation loss got no better".into(),
-        Stopped::Converged => ", converged: the training loss fell no further".into(),
-        Stopped::MaxTime => ", stopped by max_time".into(),
-        Stopped::Interrupted => ", interrupted".into(),
-    };
-    let kept = match outcome.history.restored {
-        true => format!("; kept the weights of epoch {}, the best one", outcome.history.best_epoch),
-        false => String::new(),
-    };
-    let epochs = match summary.epochs {
-        1 => "1 epoch".to_string(),
-        n => format!("{n} epochs"),
-    };
-    output::line(format!("trained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
-    output::line("\nnext")?;
-    let shown = shown(path);
-    for (command, what) in [
-        (format!("thalweg evaluate {shown}"), "the test rows class by class"),
-        (format!("thalweg predict {shown} DATA"), "predictions as CSV"),
-        (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
-        (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
-    ] {
-        output::line(format!("  {command:<56} {what}"))?;
-    }
-    output::line(format!("\n{}", path.display()))
-}
-
-/// A path as short as it can be typed here.
-fn shown(path: &Path) -> String {
-    let here = std::env::current_dir().ok();
-    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
-    let text = short.unwrap_or(path).display().to_string();
-    if text.contains(' ') { format!("'{text}'") } else { text }
 }

@@ -6,60 +6,77 @@ use thalweg_cpu::gemm::{Gemm, GemmSpec};
 use thalweg_cpu::isa::Isa;
 use thalweg_cpu::pool::Pool;
 
-/// How A and B are stored: n as they are, t transposed.
-const SHAPES: [(&str, [usize; 3]); 22] = [
-    ("nt", [64, 784, 512]),
-    ("nn", [64, 512, 784]),
-    ("tn", [512, 64, 784]),
-    ("nt", [64, 512, 256]),
-    ("nn", [64, 256, 512]),
-    ("tn", [256, 64, 512]),
-    ("nt", [64, 256, 10]),
-    ("nn", [64, 10, 256]),
-    ("tn", [10, 64, 256]),
-    ("nt", [32, 20, 64]),
-    ("nt", [32, 64, 64]),
-    ("nn", [32, 64, 64]),
-    ("tn", [64, 32, 64]),
-    ("nt", [32, 64, 3]),
-    ("tn", [3, 32, 64]),
-    ("nt", [1, 784, 512]),
-    ("nt", [1, 512, 256]),
-    ("nn", [1, 512, 784]),
-    ("nn", [512, 512, 512]),
-    ("nt", [512, 784, 512]),
-    ("tn", [512, 512, 784]),
-    ("nn", [2048, 256, 1024]),
+/// How A and B are stored (n as they are, t transposed), products of a batch, and m, k, n: those of the networks in
+/// `benches/peers`, and a few large ones.
+const SHAPES: [(&str, usize, [usize; 3]); 40] = [
+    ("nt", 1, [64, 784, 512]),
+    ("nn", 1, [64, 512, 784]),
+    ("tn", 1, [512, 64, 784]),
+    ("nt", 1, [64, 512, 256]),
+    ("nn", 1, [64, 256, 512]),
+    ("tn", 1, [256, 64, 512]),
+    ("nt", 1, [64, 256, 10]),
+    ("nn", 1, [64, 10, 256]),
+    ("tn", 1, [10, 64, 256]),
+    ("nt", 1, [32, 20, 64]),
+    ("nt", 1, [32, 64, 64]),
+    ("nn", 1, [32, 64, 64]),
+    ("tn", 1, [64, 32, 64]),
+    ("nt", 1, [32, 64, 3]),
+    ("tn", 1, [3, 32, 64]),
+    ("nt", 1, [1, 784, 512]),
+    ("nt", 1, [1, 512, 256]),
+    ("nn", 1, [1, 512, 784]),
+    ("nn", 1, [512, 512, 512]),
+    ("nt", 1, [512, 784, 512]),
+    ("tn", 1, [512, 512, 784]),
+    ("nt", 1, [64, 3136, 128]),
+    ("tn", 1, [128, 64, 3136]),
+    ("nn", 1, [64, 128, 3136]),
+    ("nt", 1, [32, 256, 1024]),
+    ("nn", 1, [32, 1024, 256]),
+    ("nt", 1, [2048, 128, 1024]),
+    ("tn", 1, [1024, 2048, 256]),
+    ("nt", 1, [2048, 256, 1024]),
+    ("nn", 1, [2048, 256, 1024]),
+    ("nt", 1, [2048, 1024, 256]),
+    ("nn", 1, [2048, 1024, 256]),
+    ("tn", 1, [256, 2048, 1024]),
+    ("tn", 1, [1024, 2048, 256]),
+    ("nt", 1, [2048, 256, 768]),
+    ("tn", 1, [768, 2048, 256]),
+    ("nt", 64, [128, 64, 128]),
+    ("nn", 64, [128, 128, 64]),
+    ("tn", 64, [128, 128, 64]),
+    ("nn", 1, [2048, 2048, 2048]),
 ];
 
+/// Runs the shapes; or, given `LAYOUT BATCH M K N THREADS`, that one, and prints microseconds.
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
+    if let [layout, numbers @ ..] = &arguments[..]
+        && let Ok([batch, m, k, n, threads]) =
+            <[usize; 5]>::try_from(numbers.iter().flat_map(|x| x.parse()).collect::<Vec<_>>())
+    {
+        let [median, best] = product(layout, batch, [m, k, n], &Pool::new(threads));
+        println!("{} {}", median * 1e6, best * 1e6);
+        return;
+    }
     let pools = [Pool::new(1), Pool::new(2)];
     println!(
-        "{:28} {:>9} {:>12} {:>22}",
-        "m x k x n", "threads", "us median", "GFLOP/s median (best)"
+        "{:32} {:>9} {:>12} {:>22}",
+        "batch x m x k x n", "threads", "us median", "GFLOP/s median (best)"
     );
-    for (layout, [m, k, n]) in SHAPES {
-        let mut spec = GemmSpec::row_major(m, k, n);
-        if layout.starts_with('t') {
-            spec = spec.a_transposed();
-        }
-        if layout.ends_with('t') {
-            spec = spec.b_transposed();
-        }
-        let gemm = Gemm::<f32>::new(Isa::detect(), &spec);
-        let [a, b, c] = [m * k, k * n, m * n].map(memory);
+    for (layout, batch, shape) in SHAPES {
         for pool in &pools {
-            let scratch = memory(gemm.scratch_len(pool.threads()));
-            let [median, best] = seconds(|| {
-                // SAFETY: the memory has the sizes of the spec.
-                unsafe { gemm.run(pool, a, b, c, scratch) };
-            });
+            let [median, best] = product(layout, batch, shape, pool);
+            let [m, k, n] = shape;
             let [median_rate, best_rate] =
-                [median, best].map(|s| 2.0 * (m * n * k) as f64 / s * 1e-9);
+                [median, best].map(|s| 2.0 * (batch * m * n * k) as f64 / s * 1e-9);
             let us = median * 1e6;
-            let name = format!("{layout} {m} x {k} x {n}");
+            let name = format!("{layout} {batch} x {m} x {k} x {n}");
             println!(
-                "{name:28} {:>9} {us:>12.2} {median_rate:>13.1} ({best_rate:.1})",
+                "{name:32} {:>9} {us:>12.2} {median_rate:>13.1} ({best_rate:.1})",
                 pool.threads()
             );
         }
@@ -73,6 +90,26 @@ fn main() {
             best * 1e9
         );
     }
+}
+
+/// Median and least seconds of the products of a batch.
+fn product(layout: &str, batch: usize, [m, k, n]: [usize; 3], pool: &Pool) -> [f64; 2] {
+    let mut spec = GemmSpec { batch, ..GemmSpec::row_major(m, k, n) };
+    if layout.starts_with('t') {
+        spec = spec.a_transposed();
+    }
+    if layout.ends_with('t') {
+        spec = spec.b_transposed();
+    }
+    let gemm = Gemm::<f32>::new(Isa::detect(), &spec);
+    let sizes = [m * k, k * n, m * n];
+    let [a, b, c] = sizes.map(|size| memory(batch * size));
+    let offsets = |i: usize| sizes.map(|size| (i * size) as isize);
+    let scratch = memory(gemm.scratch_len(pool.threads()));
+    seconds(|| {
+        // SAFETY: the memory has the sizes of the spec.
+        unsafe { gemm.run_batched(pool, a, b, c, &offsets, scratch) };
+    })
 }
 
 /// Zeros on whole cache lines, as a plan's arena has them; never freed.

@@ -50,6 +50,18 @@ impl Walk {
         }
     }
 
+    /// Bytes from one row to the next, where rows are pieces of memory at even distances.
+    pub fn row_step(&self) -> Option<isize> {
+        let mut step = self.axes.first().map_or(0, |&(_, stride)| stride);
+        let first = step;
+        let even = self.axes.iter().all(|&(extent, stride)| {
+            let fits = stride == step || extent == 1;
+            step *= extent as isize;
+            fits
+        });
+        (even && self.col_stride == 1).then_some(first * self.size as isize)
+    }
+
     /// The place of an element in its buffer.
     pub fn place(&self, row: usize, col: usize) -> isize {
         let mut place = self.offset + col as isize * self.col_stride;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use thalweg_cpu::Cpu;
+use thalweg_graph::ops::Attention;
 use thalweg_graph::{DType, StateId, Tensor, Value, grad};
 
 /// The system's allocator, counting the requests of all threads while it is told to.
@@ -106,6 +107,10 @@ fn a_compiled_training_step_does_not_allocate() {
 
     let x = table.1.index_select(0, &tokens).reshape([BATCH, 8 * width]);
     let h = (x.matmul(&w1.1.t()) + &b1.1).relu();
+    let heads = h.reshape([4, BATCH / 4, 4, hidden / 4]).transpose(1, 2);
+    let options = Attention { scale: 0.125, causal: true };
+    let seen = heads.attention(&heads, &heads, None, &options).transpose(1, 2);
+    let h = &h + seen.reshape([BATCH, hidden]) * 0.1;
     let kept = Tensor::random_bernoulli(&key, 5, 0.8, h.shape()).cast(DType::F32) / 0.8;
     let z = (h * kept).matmul(&w2.1.t());
     let shifted = &z - z.max(&[-1]).keepdim(&z, &[-1]).detach();

@@ -66,8 +66,23 @@ impl Encoding {
             Encoding::Language(language) => vec![language.vocabulary.len()],
             Encoding::Text(text) => vec![text.vocabulary.len()],
             Encoding::Labelled(labelled) => vec![labelled.vocabulary.len()],
-            Encoding::Ratings(ratings) => vec![ratings.users.len(), ratings.items.len()],
+            Encoding::Ratings(ratings) => [&ratings.users, &ratings.items]
+                .into_iter()
+                .chain(ratings.context.iter().map(|circumstance| &circumstance.values))
+                .map(|values| values.len())
+                .collect(),
             Encoding::Pairs(pairs) => vec![pairs.source.len(), pairs.target.len()],
+        }
+    }
+
+    /// Whether the first line of a file names the columns, where the features come from a table.
+    pub(crate) fn header(&self) -> Option<bool> {
+        match self {
+            Encoding::Text(text) => Some(text.header),
+            Encoding::Ratings(ratings) => Some(ratings.header),
+            Encoding::Series(series) => Some(series.header),
+            Encoding::Pairs(pairs) => Some(pairs.header),
+            _ => None,
         }
     }
 }

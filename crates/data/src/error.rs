@@ -4,6 +4,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::idx_problem::IdxProblem;
+use crate::place::Place;
+
 /// A problem with a source, a data set or a request about one.
 ///
 /// `Display` gives the message, a line break, and `hint: …`; [`DataError::message`] and [`DataError::hint`] give
@@ -85,7 +88,7 @@ pub enum DataError {
         hint: String,
     },
     /// A path exists but holds nothing that is read today.
-    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are IDX image sets (a folder with train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz, or one such images file beside its labels) and the embedded sets: {embedded}", path.display())]
+    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are class folders (or a .zip of them) of images (PNG, JPEG, GIF) and of recordings (WAV), texts (.txt), tables of text, ratings, series and pairs (.csv, .tsv), tagged sentences (.conll), IDX image sets, and the embedded sets: {embedded}", path.display())]
     UnknownKind {
         /// The file or folder.
         path: PathBuf,
@@ -148,6 +151,28 @@ pub enum DataError {
         /// What there is.
         found: &'static str,
     },
+    /// A file holds something that cannot be used, or nothing that can.
+    #[error("{place}: {problem}\nhint: {hint}")]
+    Content {
+        /// Where.
+        place: Box<Place>,
+        /// What was expected, and what is there.
+        problem: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A table has no column of a name.
+    #[error("{place}: there is no column '{wanted}'; the columns are {columns}\nhint: {hint}")]
+    MissingColumn {
+        /// The table.
+        place: Box<Place>,
+        /// The column that was asked for.
+        wanted: String,
+        /// The columns there are.
+        columns: String,
+        /// The nearest name, where there is one.
+        hint: String,
+    },
     /// An option about a source that cannot be followed.
     #[error("data option {name}: {problem}\nhint: {hint}")]
     Option {
@@ -204,150 +229,28 @@ pub enum DataError {
     },
 }
 
-/// What is wrong with an IDX file; positions are byte offsets into the (decompressed) file.
-#[derive(Debug, thiserror::Error)]
-pub enum IdxProblem {
-    /// The first two bytes are not zero.
-    #[error(
-        "byte 0: an IDX file begins with two zero bytes, this one with {found}\nhint: is this an IDX file? a .zip or .tar must be unpacked first; .gz is read as it is"
-    )]
-    WrongMagic {
-        /// The first bytes, in hexadecimal.
-        found: String,
-    },
-    /// The third byte is none of the known element types.
-    #[error(
-        "byte 2: element type 0x{code:02x} is unknown; IDX knows 0x08 u8, 0x09 i8, 0x0b i16, 0x0c i32, 0x0d f32, 0x0e f64\nhint: the file is damaged or no IDX file; fetch it again"
-    )]
-    UnknownType {
-        /// The byte found.
-        code: u8,
-    },
-    /// The fourth byte, the number of axes, is 0.
-    #[error(
-        "byte 3: the header names 0 axes, at least 1 is needed\nhint: the file is damaged or no IDX file; fetch it again"
-    )]
-    NoAxes,
-    /// The file ends inside its header.
-    #[error(
-        "byte {held}: the file ends inside its header, which needs {needed} bytes\nhint: the file is cut short; fetch it again"
-    )]
-    HeaderCut {
-        /// Bytes the header needs, as far as is known.
-        needed: usize,
-        /// Bytes there are.
-        held: usize,
-    },
-    /// An axis has length 0, so there is nothing in the file.
-    #[error(
-        "byte {at}: axis {axis} of {} has length 0, the set is empty\nhint: an empty set teaches nothing; check how the file was written",
-        shape(dims)
-    )]
-    Empty {
-        /// The axis.
-        axis: usize,
-        /// Where its length stands.
-        at: usize,
-        /// All axes.
-        dims: Vec<usize>,
-    },
-    /// The header's axes multiply to more bytes than can be counted.
-    #[error(
-        "byte 4: the header claims {} elements, more than can be counted\nhint: the header is damaged; fetch the file again",
-        shape(dims)
-    )]
-    Overflow {
-        /// The axes.
-        dims: Vec<usize>,
-    },
-    /// The header claims more than the file holds.
-    #[error("the header claims {} elements of {element}, {} bytes after byte {header}, but the file holds {}{}\nhint: the file is cut short or its header is damaged; fetch it again", shape(dims), thousands(*claimed), if *at_most { "at most " } else { "" }, thousands(*held))]
-    Truncated {
-        /// The axes.
-        dims: Vec<usize>,
-        /// The element type.
-        element: &'static str,
-        /// Length of the header.
-        header: usize,
-        /// Bytes of elements claimed.
-        claimed: u64,
-        /// Bytes of elements there are.
-        held: u64,
-        /// `held` is what a compressed file of this size could hold at best.
-        at_most: bool,
-    },
-    /// Bytes follow the last element.
-    #[error("byte {at}: {} beyond the {} elements of {element} that the header claims\nhint: the header is damaged, or two files were joined; fetch it again", match extra { Some(n) => format!("the file goes on for {} bytes", thousands(*n)), None => "the file goes on".to_string() }, shape(dims))]
-    TrailingBytes {
-        /// The axes.
-        dims: Vec<usize>,
-        /// The element type.
-        element: &'static str,
-        /// Where the elements end.
-        at: u64,
-        /// How many bytes follow, where known.
-        extra: Option<u64>,
-    },
-    /// The compressed stream is damaged or cut short.
-    #[error(
-        "the gzip stream breaks after byte {at} of its content: {source}\nhint: the file is damaged or cut short; fetch it again"
-    )]
-    Gzip {
-        /// Bytes decompressed before it broke.
-        at: u64,
-        /// What the decompressor says.
-        source: io::Error,
-    },
-    /// The elements do not fit in memory.
-    #[error("{} bytes of elements do not fit in memory\nhint: use a machine with more memory or a part of the set", thousands(*bytes))]
-    OutOfMemory {
-        /// Bytes needed.
-        bytes: u64,
-    },
-    /// The file has another number of axes than its role asks for.
-    #[error(
-        "{role} need {expected}, this file is {} of {element}\nhint: are the image and the label file swapped?",
-        shape(dims)
-    )]
-    WrongAxes {
-        /// `images` or `labels`.
-        role: &'static str,
-        /// What the role needs.
-        expected: &'static str,
-        /// The axes found.
-        dims: Vec<usize>,
-        /// The element type found.
-        element: &'static str,
-    },
-    /// A label is negative or absurdly large, or unknown to the training part.
-    #[error("byte {at}: sample {row} has label {label}; labels go from 0 to {max}\nhint: {hint}")]
-    LabelRange {
-        /// The sample, counted from 0.
-        row: usize,
-        /// Where its label stands.
-        at: u64,
-        /// The label.
-        label: i64,
-        /// The largest that is allowed.
-        max: i64,
-        /// What to do.
-        hint: &'static str,
-    },
-    /// A value that is not a finite 32-bit float.
-    #[error(
-        "byte {at}: sample {row} holds {value}, which is not a finite 32-bit number\nhint: a network learns nothing from it; clean the data or leave the sample out"
-    )]
-    NonFinite {
-        /// The sample, counted from 0.
-        row: usize,
-        /// Where the value stands.
-        at: u64,
-        /// The value.
-        value: f64,
-    },
-}
-
 impl DataError {
+    /// [`DataError::Content`].
+    pub(crate) fn content(
+        place: Place,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> DataError {
+        // A cell, a name or another crate's message may have several lines; an error has two.
+        let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let (problem, hint) = (line(problem.into()), line(hint.into()));
+        DataError::Content { place: place.into(), problem, hint }
+    }
+
+    /// [`DataError::Option`].
+    pub(crate) fn option(
+        name: &'static str,
+        problem: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> DataError {
+        DataError::Option { name, problem: problem.into(), hint: hint.into() }
+    }
+
     /// What is wrong and where, without the hint.
     #[must_use]
     pub fn message(&self) -> String {

@@ -9,7 +9,8 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::error::{DataError, IdxProblem};
+use crate::error::DataError;
+use crate::idx_problem::IdxProblem;
 
 /// Deflate cannot shrink by more than this, so a compressed file bounds what it can hold
 /// (<https://zlib.net/zlib_tech.html>, "Maximum Compression Factor"), rounded up.

@@ -4,9 +4,14 @@
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
-use crate::error::{DataError, IdxProblem};
+use crate::detect::{Form, Found};
+use crate::encoding::Encoding;
+use crate::error::DataError;
 use crate::features::{Features, Raw};
 use crate::idx::{Elements, Idx};
+use crate::idx_problem::IdxProblem;
+use crate::place::Place;
+use crate::source::Loaded;
 use crate::targets::Targets;
 
 /// The largest label that is believed; beyond it the file is taken for something else than labels.
@@ -85,8 +90,41 @@ pub(crate) fn is_set(folder: &Path) -> Result<bool, DataError> {
         || find(folder, "train", Role::Labels)?.is_some())
 }
 
+/// Reads a folder, or the pair that a file belongs to. `known`: the class names, where a trained network has already
+/// said them.
+pub(crate) fn read(
+    found: &Found,
+    name: &str,
+    known: Option<&[String]>,
+) -> Result<Loaded, DataError> {
+    let path = &found.path;
+    let (train, test) = match (found.form, FileName::parse(path)) {
+        (Form::Folder, _) => read_folder(path, name, known)?,
+        (_, Some(named)) => (read_pair_of(path, &named, name, known)?, None),
+        (_, None) => return Err(unnamed(path)),
+    };
+    Ok(Loaded::of(train, test, Encoding::Values))
+}
+
+/// Reads images to predict on: those of a folder, or any IDX file of images.
+pub(crate) fn read_features(found: &Found) -> Result<Features, DataError> {
+    let path = match found.form {
+        Form::Folder => images_of(&found.path)?,
+        _ => found.path.clone(),
+    };
+    features(Idx::read(&path)?, &path)
+}
+
+fn unnamed(path: &Path) -> DataError {
+    DataError::content(
+        Place::file(path),
+        "its name does not say which part of an IDX set it is",
+        "call the files train-images-idx3-ubyte and train-labels-idx1-ubyte, plain or .gz",
+    )
+}
+
 /// The images to predict on in a folder: those of the test part where it has one.
-pub(crate) fn images_of(folder: &Path) -> Result<PathBuf, DataError> {
+fn images_of(folder: &Path) -> Result<PathBuf, DataError> {
     match find(folder, "t10k", Role::Images)? {
         Some(path) => Ok(path),
         None => need(
@@ -101,7 +139,7 @@ pub(crate) fn images_of(folder: &Path) -> Result<PathBuf, DataError> {
 /// Reads the training part and, where it is there, the test part (`t10k`) of a folder.
 ///
 /// `known`: the class names, where a trained network has already said them.
-pub(crate) fn read_folder(
+fn read_folder(
     folder: &Path,
     name: &str,
     known: Option<&[String]>,
@@ -144,7 +182,7 @@ pub(crate) fn read_folder(
 }
 
 /// Reads the pair that an images or a labels file belongs to, from the folder it is in.
-pub(crate) fn read_pair_of(
+fn read_pair_of(
     file: &Path,
     named: &FileName,
     name: &str,

@@ -2,14 +2,20 @@
 //! scaled, shuffled batches. The way of the data:
 //!
 //! ```text
-//! source::open ──▶ Loaded { train, test } ──▶ Split (train/valid/test rows) ──▶ Batches (rows of one step)
-//!     idx, digits         Dataset                    │                              │
-//!                                                    └─▶ Scaling (train rows only) ─┴─▶ Dataset::fill(x, y)
+//! source::open ──▶ Loaded { train, test, encoding } ──▶ Split (train/valid/test rows) ──▶ Batches (rows of a step)
+//!   detect: kind        Dataset: Features, Targets          │                                 │
+//!   readers: files ─▶ samples                               └─▶ Scaling (train rows only) ────┴─▶ fill(x, y)
 //! ```
 //!
-//! Images stay bytes in memory and become `f32` only in the trainer's own batch buffer. Everything random is a
-//! pure function of (seed, stream, position), so the same seed gives the same rows on any machine. Every problem
-//! in a file or an argument is a [`DataError`] that says where, what was expected and what to do.
+//! [`readers`] has a module for each kind of data: images, recordings, running text, tables of text, ratings, series,
+//! pairs, tagged sentences. What a reader found out about the data to learn from (vocabulary, image size, rate, …) is
+//! the [`Encoding`], with which [`open_as`] and [`open_features`] read other data for the same network.
+//! [`SourceOptions`] says what is not to be found out.
+//!
+//! Images stay bytes in memory and become `f32` only in the trainer's own batch buffer; words and categories are ids.
+//! Everything random is a pure function of (seed, stream, position), so the same seed gives the same rows on any
+//! machine. Every problem in a file or an argument is a [`DataError`] that says where, what was expected and what to
+//! do.
 //!
 //! ```
 //! use thalweg_data::{Batches, Fractions, Scaling, Split, Standardise, open};
@@ -29,27 +35,35 @@
 
 pub mod batch;
 pub mod dataset;
+mod detect;
 pub mod digits;
 pub mod encoding;
 mod error;
 pub mod features;
+mod files;
 pub mod idx;
+mod idx_problem;
 mod idx_set;
 pub mod options;
+mod pattern;
+pub mod place;
 pub mod random;
 pub mod readers;
+mod samples;
 pub mod scaling;
 pub mod source;
 pub mod split;
 pub mod suggest;
+mod table;
 pub mod targets;
 pub mod vocabulary;
 
 pub use batch::Batches;
 pub use dataset::Dataset;
 pub use encoding::Encoding;
-pub use error::{DataError, IdxProblem, split_hint};
+pub use error::{DataError, split_hint};
 pub use features::{Features, Raw};
+pub use idx_problem::IdxProblem;
 pub use options::{Kind, Level, Size, SourceOptions, Transform};
 pub use scaling::{Scaling, Standardise};
 pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_features, open_with};

@@ -80,11 +80,11 @@ impl FromStr for Kind {
             let near = suggest::nearest(text, names());
             let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
             let all: Vec<&str> = names().collect();
-            DataError::Option {
-                name: "kind",
-                problem: format!("'{text}' is no kind of data"),
-                hint: format!("{near}kinds are {}", all.join(", ")),
-            }
+            DataError::option(
+                "kind",
+                format!("'{text}' is no kind of data"),
+                format!("{near}kinds are {}", all.join(", ")),
+            )
         })
     }
 }
@@ -137,7 +137,7 @@ pub struct SourceOptions {
     /// The kind of data, where it is not to be guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<Kind>,
-    /// Tables: the column that is to be learned; else the last one.
+    /// What is to be learned, and what predictions are called. Tables: the column of that name; else the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<String>,
     /// Tables: what is done with the numbers of the target first.
@@ -152,6 +152,10 @@ pub struct SourceOptions {
     /// Ratings: the column of items; else the second one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// Ratings: the columns that say under what circumstances something was rated; else those with at most 100 different
+    /// cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Vec<String>>,
     /// Tables: whether the first line names the columns; else it does where none of its cells is empty or a number.
     /// Pairs have none unless it is said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,11 +201,12 @@ pub struct SourceOptions {
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 18] {
+    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 19] {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
         [
-            ("target", self.target.is_some(), &[Text, Ratings, Series]),
+            ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
+            ("context", self.context.is_some(), &[Ratings]),
             ("column", self.column.is_some(), &[Text]),
             ("user", self.user.is_some(), &[Ratings]),
             ("item", self.item.is_some(), &[Ratings]),
@@ -221,19 +226,25 @@ impl SourceOptions {
         ]
     }
 
+    /// The names of all options.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        std::iter::once("kind").chain(given)
+    }
+
     /// Refuses what means nothing for data of this kind, and numbers of 0.
     pub(crate) fn check(&self, kind: Kind) -> Result<(), DataError> {
         for (name, given, kinds) in self.given() {
             if given && !kinds.contains(&kind) {
                 let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-                return Err(DataError::Option {
+                return Err(DataError::option(
                     name,
-                    problem: format!("it means nothing for data of kind '{kind}'"),
-                    hint: format!(
+                    format!("it means nothing for data of kind '{kind}'"),
+                    format!(
                         "leave it out, or set kind where another was meant; it is for {}",
                         kinds.join(", ")
                     ),
-                });
+                ));
             }
         }
         let numbers = [
@@ -247,11 +258,9 @@ impl SourceOptions {
             ("size", self.size.map(|size| size.pixels()[0].min(size.pixels()[1]))),
         ];
         match numbers.into_iter().find(|(_, number)| *number == Some(0)) {
-            Some((name, _)) => Err(DataError::Option {
-                name,
-                problem: "it is 0".into(),
-                hint: "give a number from 1, or leave it out".into(),
-            }),
+            Some((name, _)) => {
+                Err(DataError::option(name, "it is 0", "give a number from 1, or leave it out"))
+            }
             None => Ok(()),
         }
     }

@@ -1,27 +1,26 @@
-//! From what the user typed to data in memory: the name of an embedded set, a folder, or a file. A new kind of
-//! source is recognised here and read in a module of its own.
+//! From what the user typed to data in memory: the name of an embedded set, a file, a folder, a zip, or a pattern of
+//! file names.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::Dataset;
+use crate::detect::{Form, Found};
 use crate::encoding::Encoding;
-use crate::error::{DataError, IdxProblem};
+use crate::error::DataError;
 use crate::features::Features;
-use crate::idx::Idx;
-use crate::idx_set::{self, FileName};
 use crate::options::{Kind, SourceOptions};
 use crate::split::Split;
-use crate::targets::Targets;
-use crate::{digits, suggest};
+use crate::{digits, readers, suggest};
 
 /// A source, read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
     /// What to learn from; validation rows are split off it.
     pub train: Dataset,
-    /// The test part that the set brings itself; its samples have the shape and the classes of `train`.
+    /// The test part that the set brings itself or that [`SourceOptions::test`] names; its samples have the shape and
+    /// the classes of `train`, and nothing of them is in `encoding`.
     pub test: Option<Dataset>,
     /// How the files became features.
     pub encoding: Encoding,
@@ -37,12 +36,12 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// A set that needs nothing but its values.
-    fn plain(train: Dataset, test: Option<Dataset>) -> Loaded {
+    /// A set without anything special.
+    pub(crate) fn of(train: Dataset, test: Option<Dataset>, encoding: Encoding) -> Loaded {
         Loaded {
             train,
             test,
-            encoding: Encoding::Values,
+            encoding,
             parts: None,
             fields: BTreeMap::new(),
             notes: Vec::new(),
@@ -72,14 +71,14 @@ pub const EMBEDDED: &[Embedded] = &[Embedded {
 }];
 
 /// What a specification turned out to be.
-enum Found {
+enum Source {
     Embedded(&'static Embedded),
-    Folder(PathBuf),
-    File(PathBuf),
+    Path(Found),
 }
 
 /// Reads a labelled source: the name of an embedded set (it wins over a path of that name; write `./digits` for the
-/// path), a folder with an IDX set, or the images file (or labels file) of an IDX pair.
+/// path), a file, a folder, a zip, or a path with stars in its last part, such as `texts/*.txt`. What kind of data it
+/// is, its files and columns say; see [`crate::readers`].
 ///
 /// # Errors
 /// [`DataError::UnknownSource`], [`DataError::UnknownKind`], or what is wrong with the files.
@@ -92,7 +91,14 @@ pub fn open(spec: &str) -> Result<Loaded, DataError> {
 /// # Errors
 /// As [`open`]; [`DataError::Option`] for an option that means nothing for this kind of data.
 pub fn open_with(spec: &str, options: &SourceOptions) -> Result<Loaded, DataError> {
-    read(spec, options, None)
+    match find(spec)? {
+        Source::Embedded(set) => embedded(set, options),
+        Source::Path(found) => {
+            let kind = found.kind(options)?;
+            options.check(kind)?;
+            readers::learn(kind, &found, options)
+        }
+    }
 }
 
 /// Reads a labelled source for a network that already knows its `encoding` and its `classes` (none for regression).
@@ -108,38 +114,61 @@ pub fn open_as(
     classes: &[String],
     options: &SourceOptions,
 ) -> Result<Loaded, DataError> {
-    read(spec, options, Some((encoding, classes)))
+    options.check(encoding.kind())?;
+    match find(spec)? {
+        Source::Embedded(set) => {
+            check_encoding(set, encoding)?;
+            let loaded = embedded(set, options)?;
+            check_classes(&loaded.train, classes)?;
+            Ok(loaded)
+        }
+        Source::Path(found) => readers::judge(encoding, classes, &found, options),
+    }
 }
 
-fn read(
+/// Reads the samples of a source without their labels, which need not exist: for prediction. Of a folder the test
+/// part is taken where it has one, else all; of a series its end.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open_features(
     spec: &str,
+    encoding: &Encoding,
     options: &SourceOptions,
-    known: Option<(&Encoding, &[String])>,
-) -> Result<Loaded, DataError> {
-    let classes = known.map(|(_, classes)| classes);
-    options.check(Kind::Idx)?;
-    let (train, test) = match find(spec)? {
-        Found::Embedded(set) => {
-            let train = (set.load)()?;
-            check_classes(&train, classes)?;
-            return Ok(Loaded { attribution: Some(set.attribution), ..Loaded::plain(train, None) });
+) -> Result<Features, DataError> {
+    options.check(encoding.kind())?;
+    match find(spec)? {
+        Source::Embedded(set) => {
+            check_encoding(set, encoding)?;
+            Ok(embedded(set, options)?.train.features)
         }
-        Found::Folder(folder) => {
-            check_folder(&folder)?;
-            idx_set::read_folder(&folder, &name_of(&folder), classes)?
-        }
-        Found::File(file) => {
-            let named = FileName::parse(&file).ok_or_else(|| unknown_file(&file))?;
-            let name = name_of(file.parent().unwrap_or(Path::new("")));
-            (idx_set::read_pair_of(&file, &named, &name, classes)?, None)
-        }
-    };
-    Ok(Loaded::plain(train, test))
+        Source::Path(found) => readers::features(encoding, &found, options),
+    }
 }
 
-fn check_classes(data: &Dataset, known: Option<&[String]>) -> Result<(), DataError> {
-    match (&data.targets, known) {
-        (Targets::Classes { names, .. }, Some(known)) if names != known => {
+fn embedded(set: &'static Embedded, options: &SourceOptions) -> Result<Loaded, DataError> {
+    options.check(Kind::Idx)?;
+    if options.kind.is_some_and(|kind| kind != Kind::Idx) {
+        let problem = format!("the embedded set '{}' is of kind 'idx'", set.name);
+        return Err(DataError::option("kind", problem, "leave it out"));
+    }
+    let loaded = Loaded::of((set.load)()?, None, Encoding::Values);
+    Ok(Loaded { attribution: Some(set.attribution), ..loaded })
+}
+
+fn check_encoding(set: &Embedded, encoding: &Encoding) -> Result<(), DataError> {
+    match encoding {
+        Encoding::Values => Ok(()),
+        _ => Err(DataError::Inconsistent {
+            name: set.name.into(),
+            problem: format!("its samples are images; the network takes {}", encoding.kind()),
+        }),
+    }
+}
+
+fn check_classes(data: &Dataset, known: &[String]) -> Result<(), DataError> {
+    match data.targets.names() {
+        Some(names) if names != known => {
             let (ours, theirs) = (names.join(", "), known.join(", "));
             let problem = format!("its classes are {ours}; the network's are {theirs}");
             Err(DataError::Inconsistent { name: data.name.clone(), problem })
@@ -148,38 +177,17 @@ fn check_classes(data: &Dataset, known: Option<&[String]>) -> Result<(), DataErr
     }
 }
 
-/// Reads the samples of a source without their labels, which need not exist: for prediction. Of a folder the test
-/// part is taken where it has one, else the training part; a file is any IDX file of images.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_features(
-    spec: &str,
-    encoding: &Encoding,
-    options: &SourceOptions,
-) -> Result<Features, DataError> {
-    options.check(encoding.kind())?;
-    let path = match find(spec)? {
-        Found::Embedded(set) => return Ok((set.load)()?.features),
-        Found::Folder(folder) => idx_set::images_of(&folder)?,
-        Found::File(file) => file,
-    };
-    let idx = Idx::read(&path).map_err(|error| match error {
-        DataError::Idx { problem: IdxProblem::WrongMagic { .. }, path } => unknown_file(&path),
-        other => other,
-    })?;
-    idx_set::features(idx, &path)
-}
-
-fn find(spec: &str) -> Result<Found, DataError> {
+fn find(spec: &str) -> Result<Source, DataError> {
     if let Some(set) = EMBEDDED.iter().find(|set| set.name == spec) {
-        return Ok(Found::Embedded(set));
+        return Ok(Source::Embedded(set));
     }
     let path = PathBuf::from(spec);
+    let found = |form| Ok(Source::Path(Found { path: path.clone(), form }));
     match std::fs::metadata(&path) {
-        Ok(metadata) if metadata.is_dir() => Ok(Found::Folder(path)),
-        Ok(metadata) if metadata.is_file() => Ok(Found::File(path)),
+        Ok(metadata) if metadata.is_dir() => found(Form::Folder),
+        Ok(metadata) if metadata.is_file() => found(Form::File),
         Ok(_) => Err(DataError::NotAFile { path }),
+        Err(_) if is_pattern(&path) => found(Form::Pattern),
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(DataError::Io { path, source })
         }
@@ -189,6 +197,11 @@ fn find(spec: &str) -> Result<Found, DataError> {
     }
 }
 
+/// Whether the last part of a path has a star in it.
+fn is_pattern(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains('*'))
+}
+
 /// The nearest name among the embedded sets and what lies beside the missing path, and what there is.
 fn alternatives(path: &Path, spec: &str) -> String {
     let near = suggest::nearest(spec, EMBEDDED.iter().map(|set| set.name)).map(str::to_string);
@@ -196,7 +209,7 @@ fn alternatives(path: &Path, spec: &str) -> String {
         .or_else(|| neighbour(path))
         .map_or(String::new(), |near| format!("did you mean '{near}'? "));
     format!(
-        "{near}embedded sets: {}; or give the path of a folder with an IDX image set",
+        "{near}embedded sets: {}; or give the path of a file or a folder with data",
         embedded_names()
     )
 }
@@ -214,38 +227,7 @@ fn neighbour(path: &Path) -> Option<String> {
     Some(folder.join(near).display().to_string())
 }
 
-fn check_folder(folder: &Path) -> Result<(), DataError> {
-    if idx_set::is_set(folder)? {
-        return Ok(());
-    }
-    let failed = |source| DataError::Io { path: folder.into(), source };
-    let entries: Vec<_> =
-        std::fs::read_dir(folder).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
-    let first = entries.iter().map(|entry| entry.file_name()).min();
-    let found = match first {
-        None => "the folder is empty".to_string(),
-        Some(first) => {
-            format!("a folder of {} entries, '{}' first", entries.len(), first.to_string_lossy())
-        }
-    };
-    Err(DataError::UnknownKind { path: folder.into(), found, embedded: embedded_names() })
-}
-
-fn unknown_file(file: &Path) -> DataError {
-    let found = match file.extension() {
-        Some(extension) => format!("a .{} file", extension.to_string_lossy()),
-        None => "a file without an extension".to_string(),
-    };
-    DataError::UnknownKind { path: file.into(), found, embedded: embedded_names() }
-}
-
-fn embedded_names() -> String {
+/// The names of the embedded sets, for messages.
+pub(crate) fn embedded_names() -> String {
     EMBEDDED.iter().map(|set| set.name).collect::<Vec<_>>().join(", ")
-}
-
-/// A folder's own name, also where it was given as `.` or `..`.
-fn name_of(folder: &Path) -> String {
-    let here = if folder == Path::new("") { Path::new(".") } else { folder };
-    let full = here.canonicalize().unwrap_or_else(|_| here.to_path_buf());
-    full.file_name().map_or_else(|| "data".to_string(), |name| name.to_string_lossy().into_owned())
 }

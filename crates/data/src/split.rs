@@ -119,8 +119,31 @@ pub enum TestRows {
 }
 
 impl TestRows {
-    /// Whether a row is one of them: by its line, or by its value of the field.
-    pub(crate) fn holds(&self, line: &[u8], value: Option<&str>) -> bool {
+    /// `rows` without and with those that are kept for the test, in their order. `row` gives the line of a row and
+    /// its value of the field.
+    pub(crate) fn deal<'a>(
+        test: Option<&TestRows>,
+        rows: Vec<usize>,
+        row: impl Fn(usize) -> (&'a [u8], Option<&'a str>),
+    ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+        let Some(test) = test else {
+            return Ok((rows, Vec::new()));
+        };
+        let (test_rows, train): (Vec<usize>, Vec<usize>) =
+            rows.into_iter().partition(|&i| test.holds(row(i)));
+        let missing = match (train.is_empty(), test_rows.is_empty()) {
+            (false, false) => return Ok((train, test_rows)),
+            (true, _) => "every row",
+            (false, true) => "no row",
+        };
+        Err(DataError::option(
+            "test",
+            format!("'{test}' is {missing}"),
+            "some rows must be for the test and some to learn from; check the field's values",
+        ))
+    }
+
+    fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
         match self {
             TestRows::Crc32 => crc32fast::hash(line).is_multiple_of(5),
             TestRows::Where { values, .. } => {
@@ -151,11 +174,11 @@ impl FromStr for TestRows {
                 field: field.trim().into(),
                 values: values.split(',').map(|value| value.trim().into()).collect(),
             }),
-            _ => Err(DataError::Option {
-                name: "test",
-                problem: format!("'{text}' names no rows"),
-                hint: "write crc32, or FIELD=VALUE such as speaker=theo or take=0,1,2".into(),
-            }),
+            _ => Err(DataError::option(
+                "test",
+                format!("'{text}' names no rows"),
+                "write crc32, or FIELD=VALUE such as speaker=theo or take=0,1,2",
+            )),
         }
     }
 }

@@ -51,6 +51,13 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether its kernels read input `input` where its elements lie as `layout` says; where not, they get a contiguous
+    /// copy.
+    fn reads(&self, input: usize, layout: &Layout) -> bool {
+        let _ = input;
+        layout.is_contiguous()
+    }
+
     /// Multiplications, each with its addition, that a run takes: products of matrices, convolutions and what is made
     /// of them count, elementwise work does not. For people who ask what a layer costs.
     fn multiply_adds(&self, inputs: &[Tensor], output: &Tensor) -> u64 {

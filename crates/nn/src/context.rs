@@ -144,10 +144,11 @@ pub fn write(param: &Param, value: Tensor) {
 }
 
 /// Adds the scalar `term` to what the step makes small beside its loss: the divergence of a variational autoencoder, the
-/// weight decay of one layer. Outside a training trace nothing happens.
+/// weight decay of one layer. The same tensor counts once. Outside a training trace nothing happens.
 pub fn penalty(term: &Tensor) {
     in_frame(|frame| {
-        if frame.mode == Mode::Train {
+        let known = frame.penalties.iter().any(|known| known.id() == term.id());
+        if frame.mode == Mode::Train && !known {
             frame.penalties.push(term.clone());
         }
     });

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use thalweg_graph::{DType, Error, Layer, OpError, Shape, Tensor};
 
 use crate::context::{Mode, fixed_key, trace};
+use crate::layers::Penalised;
 use crate::module::{Forward, Module, Network, Visitor};
 use crate::spec::LayerSpec;
 
@@ -34,14 +35,24 @@ pub struct NodeSpec {
     /// The name of an earlier node whose weights it shares: the very same layer, used again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub same_as: Option<String>,
+    /// The weight of Σ|w| over its weights in what training makes small: see [`Penalised`]; default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub l1: f64,
+    /// The weight of Σw², as `l1`; default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub l2: f64,
     /// What it computes.
     #[serde(flatten)]
     pub layer: LayerSpec,
 }
 
+fn is_zero(x: &f64) -> bool {
+    *x == 0.0
+}
+
 impl From<LayerSpec> for NodeSpec {
     fn from(layer: LayerSpec) -> NodeSpec {
-        NodeSpec { name: None, inputs: vec![], same_as: None, layer }
+        NodeSpec { name: None, inputs: vec![], same_as: None, l1: 0.0, l2: 0.0, layer }
     }
 }
 
@@ -59,6 +70,12 @@ impl NodeSpec {
         self.inputs = inputs.iter().map(|name| name.as_ref().to_owned()).collect();
         self
     }
+
+    /// The same node with a penalty λ₁ Σ|w| + λ₂ Σw² on its weights.
+    #[must_use]
+    pub fn penalised(self, l1: f64, l2: f64) -> NodeSpec {
+        NodeSpec { l1, l2, ..self }
+    }
 }
 
 /// Something that makes one tensor of several: a node of a [`Dag`].
@@ -66,6 +83,12 @@ pub trait Node: Module + Send + Sync {
     /// The output for these inputs; poisoned where they do not fit.
     #[track_caller]
     fn forward_all(&self, inputs: &[Tensor]) -> Tensor;
+}
+
+impl<N: Node + ?Sized> Node for Box<N> {
+    fn forward_all(&self, inputs: &[Tensor]) -> Tensor {
+        (**self).forward_all(inputs)
+    }
 }
 
 /// A layer with one input as a node.
@@ -165,9 +188,29 @@ impl Dag {
         &self.nodes
     }
 
-    /// The name of node `place`.
-    fn name(&self, place: usize) -> String {
-        self.nodes[place].name.clone().unwrap_or_else(|| place.to_string())
+    /// The name of node `place`: its own, or else the place.
+    pub fn name(&self, place: usize) -> String {
+        let name = self.nodes.get(place).and_then(|node| node.name.clone());
+        name.unwrap_or_else(|| place.to_string())
+    }
+
+    /// The names of what node `place` takes.
+    pub fn sources(&self, place: usize) -> Vec<String> {
+        match self.nodes.get(place).map(|node| &node.inputs) {
+            Some(inputs) if !inputs.is_empty() => inputs.clone(),
+            _ => match place.checked_sub(1) {
+                Some(before) => vec![self.name(before)],
+                None => self.inputs.iter().take(1).cloned().collect(),
+            },
+        }
+    }
+
+    /// What the inputs and then the nodes give, by name. Where a node fails, it and those after it are missing.
+    #[track_caller]
+    pub fn values(&self, inputs: &[Tensor]) -> Vec<(String, Tensor)> {
+        let mut scope = Scope { values: vec![] };
+        self.run(inputs, self.built.get().map(Vec::as_slice), &mut scope);
+        scope.values
     }
 
     /// The nodes' layers for one input of shape `input` and type `dtype`; tells the shape of the output.
@@ -196,7 +239,8 @@ impl Dag {
                 return inferred;
             }
         }
-        self.run(inputs, self.built.get().map(Vec::as_slice)).1
+        let mut scope = Scope { values: vec![] };
+        self.run(inputs, self.built.get().map(Vec::as_slice), &mut scope).1
     }
 
     /// The outputs, having built what was not, in a trace of its own: building takes no random stream and leaves no write.
@@ -204,7 +248,7 @@ impl Dag {
     fn infer(&self, inputs: &[Tensor]) -> Vec<Tensor> {
         trace(Mode::Eval, &fixed_key(0, 0), || {
             let known = self.built.get().map(Vec::as_slice);
-            let (layers, outputs) = self.run(inputs, known);
+            let (layers, outputs) = self.run(inputs, known, &mut Scope { values: vec![] });
             if known.is_none() && outputs.iter().all(|y| y.error().is_none()) {
                 // Another thread may have been first; then its layers are the ones.
                 let _ = self.built.set(layers);
@@ -214,14 +258,15 @@ impl Dag {
         .result
     }
 
-    /// Runs the nodes in order, on `known` layers or on new ones; gives the new ones and the outputs.
+    /// Runs the nodes in order, on `known` layers or on new ones; gives the new ones and the outputs. The empty `scope`
+    /// gets what each node gives.
     #[track_caller]
     fn run(
         &self,
         inputs: &[Tensor],
         known: Option<&[Arc<dyn Node>]>,
+        scope: &mut Scope,
     ) -> (Vec<Arc<dyn Node>>, Vec<Tensor>) {
-        let mut scope = Scope { values: vec![] };
         let mut layers: Vec<Arc<dyn Node>> = vec![];
         let fail = |error: OpError| {
             let _entered = self.layer.enter();
@@ -289,8 +334,13 @@ impl Dag {
         earlier: &[Arc<dyn Node>],
     ) -> Result<Arc<dyn Node>, OpError> {
         let Some(shared) = &self.nodes[place].same_as else {
+            let NodeSpec { layer, l1, l2, .. } = &self.nodes[place];
             let shapes: Vec<Shape> = inputs.iter().map(|x| x.shape().clone()).collect();
-            return self.nodes[place].layer.build_node(&shapes).map(Arc::from);
+            let node = layer.build_node(&shapes)?;
+            return Ok(match (*l1, *l2) {
+                (0.0, 0.0) => Arc::from(node),
+                (l1, l2) => Arc::new(Penalised::new(node).l1(l1).l2(l2)),
+            });
         };
         match (0..earlier.len()).find(|&i| self.name(i) == *shared) {
             Some(i) if self.nodes[i].layer == self.nodes[place].layer => Ok(earlier[i].clone()),

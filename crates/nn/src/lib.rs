@@ -6,6 +6,7 @@
 extern crate self as thalweg_nn;
 
 pub mod activations;
+pub mod augment;
 pub mod context;
 pub mod dag;
 pub mod init;

@@ -6,8 +6,13 @@ use std::sync::{Arc, OnceLock};
 use thalweg_graph::{DType, Error, Layer, Shape, Tensor};
 
 use crate::context::{Mode, fixed_key, trace};
+use crate::layers::{PerAxis, Pool};
 use crate::module::{Forward, Module, Network, Visitor};
-use crate::spec::LayerSpec;
+use crate::spec::{
+    AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions, EmbeddingOptions,
+    GroupNormOptions, InstanceNormOptions, Interpolation, LayerSpec, MaxPoolOptions,
+    RecurrentOptions, TransformerOptions, UpsampleOptions,
+};
 
 /// Layers one after the other: the output of each is the input of the next.
 ///
@@ -156,15 +161,73 @@ builders! {
     /// [`Linear`](crate::Linear) to `out` outputs, only multiplying.
     linear_without_bias(out: usize) = LayerSpec::Linear { out, bias: false };
     /// [`Embedding`](crate::Embedding).
-    embedding(num: usize, dim: usize) = LayerSpec::Embedding { num, dim, padding_idx: None };
+    embedding(num: usize, dim: usize) = LayerSpec::Embedding(EmbeddingOptions::new(num, dim));
     /// [`Flatten`](crate::Flatten) from axis 1.
     flatten() = LayerSpec::Flatten { start: 1 };
     /// [`Dropout`](crate::Dropout).
     dropout(p: f64) = LayerSpec::Dropout { p };
     /// [`BatchNorm1d`](crate::BatchNorm1d).
-    batch_norm1d() = LayerSpec::BatchNorm1d { eps: 1e-5, momentum: 0.1, affine: true };
+    batch_norm1d() = LayerSpec::BatchNorm1d(BatchNormOptions::default());
+    /// [`BatchNorm2d`](crate::BatchNorm2d).
+    batch_norm2d() = LayerSpec::BatchNorm2d(BatchNormOptions::default());
+    /// [`BatchNorm3d`](crate::BatchNorm3d).
+    batch_norm3d() = LayerSpec::BatchNorm3d(BatchNormOptions::default());
+    /// [`GroupNorm`](crate::GroupNorm).
+    group_norm(groups: usize) =
+        LayerSpec::GroupNorm(GroupNormOptions { groups, eps: 1e-5, affine: true });
+    /// [`InstanceNorm2d`](crate::InstanceNorm2d).
+    instance_norm2d() = LayerSpec::InstanceNorm2d(InstanceNormOptions::default());
+    /// [`Conv1d`](crate::Conv1d) to `out` channels.
+    conv1d(out: usize, kernel: impl Into<PerAxis>) =
+        LayerSpec::Conv1d(ConvOptions::new(out, kernel));
+    /// [`Conv2d`](crate::Conv2d) to `out` channels.
+    conv2d(out: usize, kernel: impl Into<PerAxis>) =
+        LayerSpec::Conv2d(ConvOptions::new(out, kernel));
+    /// [`Conv3d`](crate::Conv3d) to `out` channels.
+    conv3d(out: usize, kernel: impl Into<PerAxis>) =
+        LayerSpec::Conv3d(ConvOptions::new(out, kernel));
+    /// [`MaxPool1d`](crate::MaxPool1d) of windows side by side.
+    max_pool1d(kernel: impl Into<PerAxis>) = LayerSpec::MaxPool1d(MaxPoolOptions::new(kernel));
+    /// [`MaxPool2d`](crate::MaxPool2d) of windows side by side.
+    max_pool2d(kernel: impl Into<PerAxis>) = LayerSpec::MaxPool2d(MaxPoolOptions::new(kernel));
+    /// [`MaxPool3d`](crate::MaxPool3d) of windows side by side.
+    max_pool3d(kernel: impl Into<PerAxis>) = LayerSpec::MaxPool3d(MaxPoolOptions::new(kernel));
+    /// [`AvgPool2d`](crate::AvgPool2d) of windows side by side.
+    avg_pool2d(kernel: impl Into<PerAxis>) = LayerSpec::AvgPool2d(AvgPoolOptions::new(kernel));
+    /// [`GlobalAvgPool`](crate::GlobalAvgPool).
+    global_avg_pool() = LayerSpec::GlobalAvgPool {};
+    /// [`GlobalMaxPool`](crate::GlobalMaxPool).
+    global_max_pool() = LayerSpec::GlobalMaxPool {};
+    /// [`Upsample`](crate::Upsample) by the nearest element.
+    upsample(scale: impl Into<PerAxis>) =
+        LayerSpec::Upsample(UpsampleOptions::scale(scale, Interpolation::Nearest));
+    /// [`Dropout2d`](crate::Dropout2d).
+    dropout2d(p: f64) = LayerSpec::Dropout2d(ChannelDropoutOptions { p });
+    /// [`GaussianNoise`](crate::GaussianNoise).
+    gaussian_noise(std: f64) = LayerSpec::GaussianNoise { std };
+    /// [`Reparameterize`](crate::Reparameterize).
+    reparameterize(beta: f64) = LayerSpec::Reparameterize { beta };
+    /// [`Reshape`](crate::Reshape) of each sample; one extent may be −1.
+    reshape(shape: impl Into<Vec<isize>>) = LayerSpec::Reshape { shape: shape.into() };
+    /// [`Unsqueeze`](crate::Unsqueeze): axis 1 is the channel that images may lack.
+    unsqueeze(axis: isize) = LayerSpec::Unsqueeze { axis };
     /// [`LayerNorm`](crate::LayerNorm) over the last axis.
     layer_norm() = LayerSpec::LayerNorm { axes: 1, eps: 1e-5, affine: true };
+    /// [`Rnn`](crate::Rnn) of one layer.
+    rnn(hidden: usize) = LayerSpec::Rnn(RecurrentOptions::new(hidden));
+    /// [`Lstm`](crate::Lstm) of one layer.
+    lstm(hidden: usize) = LayerSpec::Lstm(RecurrentOptions::new(hidden));
+    /// [`Gru`](crate::Gru) of one layer.
+    gru(hidden: usize) = LayerSpec::Gru(RecurrentOptions::new(hidden));
+    /// [`TransformerEncoder`](crate::TransformerEncoder) of one layer.
+    transformer_encoder(heads: usize) =
+        LayerSpec::TransformerEncoder(TransformerOptions::new(heads));
+    /// [`SinusoidalPositions`](crate::SinusoidalPositions).
+    sinusoidal_positions() = LayerSpec::SinusoidalPositions {};
+    /// [`LearnedPositions`](crate::LearnedPositions) for as many places as the input has.
+    learned_positions() = LayerSpec::LearnedPositions { max: None };
+    /// [`PoolTime`](crate::PoolTime).
+    pool_time(how: Pool) = LayerSpec::PoolTime { how };
     /// [`Relu`](crate::Relu).
     relu() = LayerSpec::Relu {};
     /// [`LeakyRelu`](crate::LeakyRelu).

@@ -11,6 +11,7 @@ use crate::fuse::{Fusion, inputs};
 use crate::locate::{Graph, Node, Role};
 use crate::memory;
 use crate::plan::{Buffer, Call, Home, Kernel, MatMul, Matrix, Plan, Step};
+use crate::recompute::{Copies, recompute};
 use crate::row::BufferId;
 use crate::simplify::{simplify, unshare};
 
@@ -50,8 +51,9 @@ pub fn plan(
         return Err(error.clone());
     }
     roots = simplify(&roots, passes.simplify);
+    let mut copies = Copies::new();
     if passes.fuse {
-        roots = unshare(&roots);
+        (roots, copies) = recompute(&unshare(&roots));
     }
     if let Some(error) = roots.iter().find_map(Tensor::error) {
         return Err(error.clone());
@@ -60,7 +62,7 @@ pub fn plan(
         verify(&roots)?;
     }
     let graph = Graph::new(reachable(&roots), &roots);
-    let fusion = Fusion::new(&graph, passes.fuse);
+    let fusion = Fusion::new(&graph, passes.fuse, &copies);
     Builder::new(&graph, &fusion, passes).build(
         &roots[..outputs.len()],
         updates,
@@ -409,7 +411,7 @@ impl<'a> Builder<'a> {
         let inputs = (0..tensor.inputs().len())
             .map(|i| {
                 let from = self.graph.input(node, i);
-                (self.buffer_of[&from.root], from.layout.offset)
+                (self.buffer_of[&from.root], from.layout.clone())
             })
             .collect();
         vec![Kernel::Call(Call { tensor: tensor.clone(), inputs, to })]

@@ -9,6 +9,7 @@ use thalweg_graph::ops::{Full, Reduce, ReduceKind};
 use thalweg_graph::{Class, Layout, Shape};
 
 use crate::locate::{Graph, Located, Node, Role};
+use crate::recompute::Copies;
 use crate::row::Level;
 
 /// Nodes that become one row program.
@@ -30,6 +31,8 @@ pub struct Fusion {
     pub groups: Vec<Group>,
     /// The group of each node.
     pub group_of: Vec<Option<usize>>,
+    /// The copy that each node belongs to, where it is one: see [`copies`](crate::recompute::Copies).
+    copy_of: Vec<Option<usize>>,
     single: bool,
 }
 
@@ -42,16 +45,47 @@ const MAX_MEMBERS: usize = 96;
 pub const ROW_LIMIT: usize = 2048;
 
 impl Fusion {
-    /// Groups the nodes of `graph`; with `fuse` off every node is a group of its own.
-    pub fn new(graph: &Graph, fuse: bool) -> Fusion {
+    /// Groups the nodes of `graph`; with `fuse` off every node is a group of its own. Nodes of one of the `copies` join
+    /// no group but that of their copy, and those who read it.
+    pub fn new(graph: &Graph, fuse: bool, copies: &Copies) -> Fusion {
         let count = graph.nodes.len();
-        let mut fusion = Fusion { groups: vec![], group_of: vec![None; count], single: !fuse };
+        let copy_of = graph.nodes.iter().map(|t| copies.get(&t.id()).copied()).collect();
+        let group_of = vec![None; count];
+        let mut fusion = Fusion { groups: vec![], group_of, copy_of, single: !fuse };
         for node in 0..count {
             if graph.role(node) == Role::Fused {
                 fusion.place(graph, node);
             }
         }
+        if fuse {
+            fusion.join_readers(graph);
+        }
         fusion
+    }
+
+    /// Groups that read the same memory become one where they can, so that it is read once.
+    fn join_readers(&mut self, graph: &Graph) {
+        let mut readers: Vec<Vec<Node>> = vec![vec![]; graph.nodes.len()];
+        for node in (0..graph.nodes.len()).filter(|&n| self.group_of[n].is_some()) {
+            let is_memory = |&r: &Node| graph.nodes[r].op().downcast::<Full>().is_none();
+            for root in inputs(graph, node).filter(is_memory) {
+                if self.group_of[root] != self.group_of[node] {
+                    readers[root].push(node);
+                }
+            }
+        }
+        for (root, readers) in readers.iter().enumerate() {
+            let whole = |g: &usize| self.groups[*g].space.numel() == graph.nodes[root].numel();
+            let mut groups: Vec<usize> = readers.iter().filter_map(|&n| self.group_of[n]).collect();
+            groups.retain(whole);
+            groups.sort_unstable();
+            groups.dedup();
+            for (i, &home) in groups.iter().enumerate() {
+                for &other in &groups[i + 1..] {
+                    self.try_merge(graph, home, other);
+                }
+            }
+        }
     }
 
     fn place(&mut self, graph: &Graph, node: Node) {
@@ -84,6 +118,10 @@ impl Fusion {
         let mut groups: Vec<usize> = roots.filter_map(|root| self.group_of[root]).collect();
         groups.sort_unstable_by(|a, b| b.cmp(a));
         groups.dedup();
+        if let Some(copy) = self.copy_of[node] {
+            let is_own = |&(n, _): &(Node, Level)| self.copy_of[n] == Some(copy);
+            groups.retain(|&g| self.groups[g].members.iter().any(is_own));
+        }
         groups
     }
 
@@ -132,8 +170,12 @@ impl Fusion {
 
     /// True where all inputs of a member at `level` can be read in the group's iteration space.
     fn readable(&self, graph: &Graph, group: &Group, node: Node, level: Level) -> bool {
-        if matches!(graph.nodes[node].op().class(), Class::Reduce { .. }) {
-            return true;
+        if graph.nodes[node].op().downcast::<Reduce>().is_some() && !graph.copied[node] {
+            let from = graph.input(node, 0);
+            return match level_in(group, from.root) {
+                Some(have) => have == Level::Full && is_identity(&from.layout),
+                None => access_layout(group, &from.layout, Level::Full).is_some(),
+            };
         }
         let iota =
             matches!(graph.nodes[node].op().class(), Class::Map(thalweg_graph::Map::Iota { .. }));
@@ -190,7 +232,8 @@ impl Fusion {
         let (a, b) = (&self.groups[home], &self.groups[other]);
         let compatible = a.space == b.space
             && (a.split.is_none() || b.split.is_none() || a.split == b.split)
-            && a.members.len() + b.members.len() <= MAX_MEMBERS;
+            && a.members.len() + b.members.len() <= MAX_MEMBERS
+            && !(a.members.is_empty() && a.column_sums.is_empty());
         if home == other || !compatible {
             return;
         }
@@ -214,7 +257,9 @@ impl Fusion {
         merged.members.sort_unstable();
         merged.column_sums.extend(&b.column_sums);
         merged.column_sums.sort_unstable();
-        if !merged.members.iter().all(|&(n, level)| self.readable(graph, &merged, n, level)) {
+        let sums = merged.column_sums.iter().map(|&n| (n, Level::Full));
+        let mut all = merged.members.iter().copied().chain(sums);
+        if !all.all(|(n, level)| self.readable(graph, &merged, n, level)) {
             return;
         }
         for &(n, _) in &self.groups[other].members.clone() {

@@ -2,7 +2,7 @@
 //! The same for every target; nothing here runs anything.
 //!
 //! The way of a graph: [`simplify`](mod@simplify) rewrites it, [`locate`] says where elements lie, [`fuse`] makes
-//! groups, [`emit`] turns a group into a [row program](row), [`memory`] places buffers, [`build`] does all of
+//! groups, [`recompute`](mod@recompute) copies into later groups what need not be stored for them, [`emit`] turns a group into a [row program](row), [`memory`] places buffers, [`build`] does all of
 //! it in order and yields a [`Plan`].
 
 pub mod build;
@@ -12,6 +12,7 @@ pub mod locate;
 pub mod memory;
 mod order;
 pub mod plan;
+pub mod recompute;
 pub mod row;
 pub mod simplify;
 

@@ -137,7 +137,7 @@ impl Graph {
             if !matches!(role, Role::MatMul | Role::Call) {
                 continue;
             }
-            for input in self.nodes[node].inputs() {
+            for (i, input) in self.nodes[node].inputs().iter().enumerate() {
                 let input = self.node(input);
                 let Located { root, layout } = &self.located[input];
                 if self.nodes[*root].op().downcast::<Full>().is_some() && !self.copied[*root] {
@@ -145,7 +145,7 @@ impl Graph {
                 }
                 let readable = match role {
                     Role::MatMul => is_matrix(layout),
-                    _ => layout.is_contiguous(),
+                    _ => self.nodes[node].op().reads(i, layout),
                 };
                 if !readable {
                     wanted.push(input);

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use thalweg_graph::{DType, Layer, Shape, Tensor, Value};
+use thalweg_graph::{DType, Layer, Layout, Shape, Tensor, Value};
 
 use crate::row::{BufferId, RowProgram};
 
@@ -67,13 +67,13 @@ pub struct MatMul {
     pub to: BufferId,
 }
 
-/// An op with a kernel of its own; inputs are contiguous from an offset on.
+/// An op with a kernel of its own.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// The node, for its op and shapes.
     pub tensor: Tensor,
-    /// Buffer and offset of each input.
-    pub inputs: Vec<(BufferId, usize)>,
+    /// The buffer of each input, and where in it the elements lie: as the op [reads](thalweg_graph::Op::reads) them.
+    pub inputs: Vec<(BufferId, Layout)>,
     /// The result, contiguous.
     pub to: BufferId,
 }
@@ -163,7 +163,11 @@ impl fmt::Display for Plan {
                     "b{} = b{} · b{}, batch {:?}, {}×{}×{}",
                     m.to, m.a.buffer, m.b.buffer, m.batch, m.m, m.k, m.n
                 )?,
-                Kernel::Call(call) => writeln!(f, "b{} = call{:?}", call.to, call.inputs)?,
+                Kernel::Call(call) => {
+                    let inputs = call.inputs.iter().map(|(b, at)| format!("b{b}+{}", at.offset));
+                    let inputs: Vec<String> = inputs.collect();
+                    writeln!(f, "b{} = call({})", call.to, inputs.join(", "))?
+                }
             }
         }
         Ok(())

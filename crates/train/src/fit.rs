@@ -14,6 +14,7 @@ use crate::monitor::{BatchScores, Monitor, Tally};
 use crate::options::FitOptions;
 use crate::part::Part;
 use crate::programs::{Compiled, Purpose};
+use crate::sample::Sample;
 use crate::step::{self, Inputs, Place, Terms};
 use crate::trainer::{EVALUATED_AT_ONCE, Trainer};
 
@@ -76,6 +77,7 @@ struct Fit<'a, N: Network> {
     train: &'a Part<'a>,
     valid: Option<&'a Part<'a>>,
     options: &'a FitOptions,
+    sample: Sample,
     goal: Goal,
     terms: Terms,
     batches: Batches,
@@ -108,18 +110,20 @@ impl<'a, N: Network> Fit<'a, N> {
             return Err(TrainError::option("patience", problem, hint));
         }
         train.check("learn from")?;
-        let goal = Goal::new(&trainer.loss, train.data)?;
+        let goal = Goal::new(&trainer.loss, &trainer.aim, train.data)?;
         if let Some(valid) = valid {
             valid.check("validate on")?;
-            goal.same_as(&Goal::new(&trainer.loss, valid.data)?)?;
+            goal.same_as(&Goal::new(&trainer.loss, &trainer.aim, valid.data)?)?;
         }
+        goal.takes(options)?;
         let batch = options.batch_rows(train.rows.len());
         let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
-        trainer.bind(train.data.features.shape(), options.seed)?;
+        let sample = Sample::from(&train.data.features);
+        trainer.bind(sample.clone(), options.seed)?;
         trainer.programs.forget_training();
 
-        let FitOptions { l1, l2, accumulate, .. } = *options;
+        let FitOptions { l1, l2, mixup, noise, accumulate, .. } = *options;
         let steps = batches.count().div_ceil(accumulate) as u64;
         let total_steps = steps.saturating_mul(options.epochs as u64);
         let plateau = match &options.schedule {
@@ -131,8 +135,9 @@ impl<'a, N: Network> Fit<'a, N> {
             train,
             valid,
             options,
+            sample,
             goal,
-            terms: Terms { l1, l2, accumulate: accumulate > 1 },
+            terms: Terms { l1, l2, mixup, noise, accumulate: accumulate > 1 },
             batches,
             plateau,
             monitor: Monitor::new(options, valid.is_some()),
@@ -187,7 +192,7 @@ impl<'a, N: Network> Fit<'a, N> {
         place: Place,
         rows: usize,
     ) -> Result<(&mut Compiled, &Cpu, &mut Store), TrainError> {
-        let (goal, terms, sample) = (&self.goal, self.terms, self.train.data.features.shape());
+        let (goal, terms, sample) = (&self.goal, self.terms, &self.sample);
         let Trainer { network, updater, cpu, store, programs, .. } = &mut *self.trainer;
         let unreached = &mut self.unreached;
         let compiled = programs.get(Purpose::Training(place), rows, || {
@@ -215,11 +220,12 @@ impl<'a, N: Network> Fit<'a, N> {
         }
     }
 
-    /// The rows of the step that batch `i` of an epoch belongs to.
-    fn rows_of_step(&self, i: usize) -> usize {
+    /// The rows of the step that batch `i` of an epoch of these rows belongs to.
+    fn step_of<'r>(&self, i: usize, order: &'r [usize]) -> &'r [usize] {
         let (batch, accumulate) = (self.batches.batch_size(), self.options.accumulate);
         let first = i / accumulate * accumulate;
-        first.saturating_add(accumulate).saturating_mul(batch).min(self.used()) - first * batch
+        let end = first.saturating_add(accumulate).saturating_mul(batch).min(order.len());
+        &order[first * batch..end]
     }
 
     fn lr(&self) -> f64 {
@@ -275,7 +281,8 @@ impl<'a, N: Network> Fit<'a, N> {
         let mut ended = None;
         let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().copied().collect();
         for (i, rows) in order.chunks(self.batches.batch_size()).enumerate() {
-            let report = self.batch(epoch, i, rows, &mut tally)?;
+            let of_step = self.goal.places(self.train, self.step_of(i, &order));
+            let report = self.batch(epoch, i, rows, of_step, &mut tally)?;
             if self.skipped_in_a_row >= SKIPPED_IN_A_ROW {
                 return Err(self.diverged(epoch));
             }
@@ -319,25 +326,27 @@ impl<'a, N: Network> Fit<'a, N> {
         Ok((report, tally.objective(), ended))
     }
 
-    /// Batch `i` of an epoch.
+    /// Batch `i` of an epoch; `of_step` answers are judged in its step.
     fn batch(
         &mut self,
         epoch: usize,
         i: usize,
         rows: &[usize],
+        of_step: usize,
         tally: &mut Tally,
     ) -> Result<BatchReport, TrainError> {
         let (place, lr, train) = (self.place(i), self.lr(), self.train);
         let kind = self.goal.kind;
-        let share = rows.len() as f64 / self.rows_of_step(i) as f64;
+        let places = self.goal.places(train, rows);
+        let share = places as f64 / of_step.max(1) as f64;
         let key = [self.options.seed as i64, self.batches_done as i64];
         let (compiled, cpu, store) = self.program(place, rows.len())?;
-        train.data.features.fill(rows, train.scaling, compiled.features())?;
+        compiled.fill(&train.data.features, rows, train.scaling)?;
         kind.fill(train, rows, &mut compiled.y)?;
         compiled.set(lr, key, share);
         let scores = BatchScores::of(compiled.run(cpu, store)?);
 
-        tally.add(rows.len(), lr, &scores);
+        tally.add(rows.len(), places, lr, &scores);
         self.batches_done += 1;
         self.last = (place, rows.len());
         if let Some((_, applied)) = scores.step {
@@ -380,9 +389,8 @@ impl<'a, N: Network> Fit<'a, N> {
     /// Computes the last batch again, every intermediate result of it, and names the first that is not finite.
     fn first_non_finite(&mut self) -> Result<Option<String>, TrainError> {
         let (place, rows) = self.last;
-        let (goal, terms, sample) =
-            (self.goal.clone(), self.terms, self.train.data.features.shape());
-        let inputs = Inputs::new(&goal, sample, rows);
+        let (goal, terms) = (self.goal.clone(), self.terms);
+        let inputs = Inputs::new(&goal, &self.sample, rows);
         let Trainer { network, updater, .. } = &*self.trainer;
         let (graph, names) = step::diagnosis(network, &goal, updater, terms, inputs)?;
         let (compiled, cpu, store) = self.program(place, rows)?;

@@ -1,6 +1,6 @@
 //! What a network is to achieve: a loss, and the kind of targets it is measured against.
 
-use thalweg_data::{DataError, Dataset, Targets};
+use thalweg_data::{DataError, Dataset, IGNORED, Scaling, Targets};
 use thalweg_graph::{DType, Tensor, Value};
 use thalweg_nn::Loss;
 use thalweg_nn::losses::{
@@ -9,6 +9,7 @@ use thalweg_nn::losses::{
 };
 
 use crate::error::TrainError;
+use crate::options::FitOptions;
 use crate::part::Part;
 
 /// What targets are.
@@ -18,6 +19,22 @@ pub(crate) enum Kind {
     Classes(usize),
     /// So many numbers.
     Values(usize),
+    /// One of `classes` classes at each of `length` places.
+    Sequence { classes: usize, length: usize },
+    /// The sample itself, of so many numbers.
+    Inputs(usize),
+}
+
+/// What a network's output is compared with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) enum Aim {
+    /// The targets of the data.
+    #[default]
+    Targets,
+    /// Target numbers, scaled.
+    Scaled(Scaling),
+    /// The inputs, as scaled for the network.
+    Inputs,
 }
 
 impl Kind {
@@ -30,10 +47,11 @@ impl Kind {
     ) -> Result<(), DataError> {
         let targets = &part.data.targets;
         match self {
-            Kind::Classes(_) => {
+            Kind::Classes(_) | Kind::Sequence { .. } => {
                 targets.fill_classes(rows, target.as_mut_slice().unwrap_or_default())
             }
             Kind::Values(_) => targets.fill_values(rows, target.as_mut_slice().unwrap_or_default()),
+            Kind::Inputs(_) => Ok(()),
         }
     }
 }
@@ -43,32 +61,55 @@ impl Kind {
 pub(crate) struct Goal {
     loss: Loss,
     pub(crate) kind: Kind,
+    aim: Aim,
+    /// Whether samples are ids.
+    ids: bool,
 }
 
 impl Goal {
-    /// Fails where the targets have a single class, or the loss is about classes and the targets are numbers.
-    pub(crate) fn new(loss: &Loss, data: &Dataset) -> Result<Goal, TrainError> {
-        let kind = match &data.targets {
-            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => {
-                Kind::Classes(names.len())
+    /// Fails where the targets have a single class, or the loss does not go with what it is to be measured against.
+    pub(crate) fn new(loss: &Loss, aim: &Aim, data: &Dataset) -> Result<Goal, TrainError> {
+        let kind = match (&data.targets, aim) {
+            (_, Aim::Inputs) => Kind::Inputs(data.features.width()),
+            (Targets::Classes { names, .. }, _) => Kind::Classes(names.len()),
+            (Targets::Values { dims, .. }, _) => Kind::Values(*dims),
+            (Targets::Sequence { length, names, .. }, _) => {
+                Kind::Sequence { classes: names.len(), length: *length }
             }
-            Targets::Values { dims, .. } => Kind::Values(*dims),
         };
-        let of_numbers =
-            matches!(loss, Loss::Mse(_) | Loss::Mae(_) | Loss::Huber(_) | Loss::CosineEmbedding(_));
+        let misfit = |what: &str, hint: &str| {
+            Err(TrainError::misfit(format!("data set '{}': {what}", data.name), hint))
+        };
+        let goal = |loss| Ok(Goal { loss, kind, aim: aim.clone(), ids: data.features.is_ids() });
+        let mut loss = loss.clone();
         match kind {
-            Kind::Classes(0 | 1) => Err(TrainError::misfit(
-                format!("data set '{}': the targets have only one class", data.name),
+            Kind::Classes(0 | 1) | Kind::Sequence { classes: 0 | 1, .. } => misfit(
+                "the targets have only one class",
                 "there is nothing to tell apart; two classes are the least",
-            )),
-            Kind::Values(_) if !of_numbers => Err(TrainError::misfit(
-                format!(
-                    "data set '{}': the targets are numbers, but the loss is one of classes",
-                    data.name
-                ),
+            ),
+            Kind::Inputs(_) if data.features.is_ids() => misfit(
+                "ids cannot be reconstructed: they are names, not numbers",
+                "learn the targets of such data, or give it as numbers",
+            ),
+            Kind::Inputs(_) if !is_of_numbers(&loss) && !is_binary(&loss) => misfit(
+                "the target is the sample itself, but the loss is one of classes",
+                "use mse, mae or huber; for inputs from 0 to 1 also binary_cross_entropy",
+            ),
+            Kind::Values(_) if !is_of_numbers(&loss) => misfit(
+                "the targets are numbers, but the loss is one of classes",
                 "use mse, mae, huber or cosine_embedding, or give class labels",
-            )),
-            _ => Ok(Goal { loss: loss.clone(), kind }),
+            ),
+            Kind::Sequence { .. } => match ignore_index(&mut loss) {
+                Some(index) => {
+                    index.get_or_insert(IGNORED);
+                    goal(loss)
+                }
+                None => misfit(
+                    "the targets are classes at each place, which this loss cannot judge",
+                    "use cross_entropy or focal",
+                ),
+            },
+            _ => goal(loss),
         }
     }
 
@@ -77,6 +118,10 @@ impl Goal {
         let described = |kind| match kind {
             Kind::Classes(classes) => format!("{classes} classes"),
             Kind::Values(dims) => format!("{dims} numbers in a row"),
+            Kind::Sequence { classes, length } => {
+                format!("{classes} classes at each of {length} places")
+            }
+            Kind::Inputs(width) => format!("samples of {width} numbers"),
         };
         match self.kind == other.kind {
             true => Ok(()),
@@ -91,60 +136,166 @@ impl Goal {
         }
     }
 
-    /// The placeholder of `rows` targets: `i64` `[rows]` or `f32` `[rows, dims]`.
+    /// Fails where an option changes samples or targets that it means nothing for.
+    pub(crate) fn takes(&self, options: &FitOptions) -> Result<(), TrainError> {
+        let hint = "leave it at 0";
+        if self.has_places() && options.mixup > 0.0 {
+            let problem =
+                "the targets are classes at the places of a sequence, which cannot be mixed";
+            return Err(TrainError::option("mixup", problem, hint));
+        }
+        let given = [("mixup", options.mixup), ("noise", options.noise)];
+        match given.into_iter().find(|(_, x)| *x > 0.0 && self.ids) {
+            Some((name, _)) => {
+                let problem = "the samples are ids, which are names and no numbers";
+                Err(TrainError::option(name, problem, hint))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The targets of samples `x` as numbers that can be mixed: shares of the classes.
+    pub(crate) fn soft(&self, x: &Tensor, target: &Tensor) -> Tensor {
+        match self.kind {
+            Kind::Classes(classes) => target.one_hot(classes, DType::F32),
+            Kind::Inputs(_) => x.clone(),
+            Kind::Values(_) | Kind::Sequence { .. } => target.clone(),
+        }
+    }
+
+    /// The placeholder of `rows` targets: `i64` `[rows]` or `[rows, length]`, `f32` `[rows, dims]`. Where the samples
+    /// themselves are the targets there is nothing to feed.
     pub(crate) fn target(&self, rows: usize) -> Tensor {
         match self.kind {
             Kind::Classes(_) => Tensor::input("target", DType::I64, [rows]),
+            Kind::Sequence { length, .. } => Tensor::input("target", DType::I64, [rows, length]),
             Kind::Values(dims) => Tensor::input("target", DType::F32, [rows, dims]),
+            Kind::Inputs(_) => Tensor::input("target", DType::F32, [0]),
         }
     }
 
-    /// Whether the network's `output` has a number for each class (one will do for two classes and a binary loss) or
-    /// each number of the targets.
-    pub(crate) fn check(&self, output: &Tensor) -> Result<(), TrainError> {
-        let (wanted, what) = match self.kind {
-            Kind::Classes(classes) => (classes, "classes"),
-            Kind::Values(dims) => (dims, "numbers in a row"),
+    /// Whether the network's `output` for samples `x` has a number for each class (one will do for two classes and a
+    /// binary loss), each number of the targets, or each of the sample.
+    pub(crate) fn check(&self, output: &Tensor, x: &Tensor) -> Result<(), TrainError> {
+        let shape = &output.shape()[1..];
+        let (fits, wanted, last) = match self.kind {
+            Kind::Classes(n) => {
+                let fits = shape == [n] || (shape == [1] && self.takes_single_logit());
+                (fits, format!("the targets have {n} classes"), n)
+            }
+            Kind::Values(n) => (shape == [n], format!("the targets have {n} numbers in a row"), n),
+            Kind::Sequence { classes, length } => {
+                let wanted = format!("the targets have {length} places of {classes} classes");
+                (shape == [length, classes], wanted, classes)
+            }
+            Kind::Inputs(n) => {
+                let wanted = format!("the samples to reconstruct are {}", extents(&x.shape()[1..]));
+                (shape == &x.shape()[1..] || shape == [n], wanted, n)
+            }
         };
-        if output.rank() == 2 && (output.dim(1) == wanted || self.is_single_logit(output)) {
+        if fits {
             return Ok(());
         }
-        let got: Vec<String> = output.shape()[1..].iter().map(usize::to_string).collect();
-        let problem = format!(
-            "the network puts out {} for each row, but the targets have {wanted} {what}",
-            match got.len() {
-                0 => "no axis".to_owned(),
-                _ => got.join(" × "),
+        let got = extents(shape);
+        let problem = format!("the network puts out {got} for each row, but {wanted}");
+        let hint = match self.kind {
+            Kind::Inputs(n) => {
+                format!(
+                    "let it end with the shape that it began with, or with {n} outputs in a row"
+                )
             }
-        );
-        Err(TrainError::misfit(problem, format!("let its last layer have {wanted} outputs")))
+            Kind::Sequence { .. } if shape.len() != 2 => {
+                format!("let it keep the axis of places, and have {last} outputs at each")
+            }
+            _ => format!("let its last layer have {last} outputs"),
+        };
+        Err(TrainError::misfit(problem, hint))
+    }
+
+    fn takes_single_logit(&self) -> bool {
+        is_binary(&self.loss) && self.kind == Kind::Classes(2)
     }
 
     fn is_single_logit(&self, output: &Tensor) -> bool {
-        let binary = matches!(self.loss, Loss::BinaryCrossEntropy(_) | Loss::BinaryFocal(_));
-        binary && self.kind == Kind::Classes(2) && output.dim(1) == 1
+        self.takes_single_logit() && output.dim(1) == 1
     }
 
-    /// The loss of a checked `output` against `target`: labels as they are for losses that take labels, for others
-    /// the truth of each class (0 or 1) against its output.
-    pub(crate) fn loss(&self, output: &Tensor, target: &Tensor) -> Tensor {
+    /// The loss of a checked `output` for samples `x` against `target`, which may be [soft](Goal::soft): labels as they are
+    /// for losses that take labels, for others the truth of each class (0 or 1) against its output.
+    pub(crate) fn loss(&self, output: &Tensor, x: &Tensor, target: &Tensor) -> Tensor {
         let target = match (self.kind, &self.loss) {
             (Kind::Classes(_), Loss::CrossEntropy(_) | Loss::Focal(_)) => target.clone(),
+            (Kind::Classes(_), _) if target.dtype().is_float() && self.is_single_logit(output) => {
+                target.narrow(1, 1, 1).cast(output.dtype())
+            }
+            (Kind::Classes(_), _) if target.dtype().is_float() => target.cast(output.dtype()),
             (Kind::Classes(_), _) if self.is_single_logit(output) => {
                 target.unsqueeze(-1).cast(output.dtype())
             }
             (Kind::Classes(classes), _) => target.one_hot(classes, output.dtype()),
-            (Kind::Values(_), _) => target.cast(output.dtype()),
+            (Kind::Values(_), _) => self.scaled(&target.cast(output.dtype())),
+            (Kind::Inputs(_), _) => x.cast(output.dtype()).reshape(output.shape()),
+            // One row for each place.
+            (Kind::Sequence { classes, .. }, _) => {
+                let places = output.numel() / classes.max(1);
+                let output = output.reshape([places, classes]);
+                return self.loss.compute(&output, &target.reshape([places]));
+            }
         };
         self.loss.compute(output, &target)
     }
 
-    /// The score of each class, the greatest being the predicted one's; for numbers the output itself.
+    /// Target numbers as the network is to say them.
+    fn scaled(&self, target: &Tensor) -> Tensor {
+        match &self.aim {
+            Aim::Scaled(scaling) => {
+                (target - row(&scaling.mean, target.dtype())) / row(&scaling.std, target.dtype())
+            }
+            _ => target.clone(),
+        }
+    }
+
+    /// What a checked `output` says: the score of each class, the greatest being the predicted one's, or numbers as
+    /// the targets are.
     pub(crate) fn scores(&self, output: &Tensor) -> Tensor {
         match self.is_single_logit(output) {
             true => Tensor::concat(&[output.zeros_like(), output.clone()], 1),
-            false => output.clone(),
+            false if matches!(self.kind, Kind::Inputs(_)) && is_binary(&self.loss) => {
+                output.sigmoid()
+            }
+            false => self.aim.said(output),
         }
+    }
+
+    /// The places at which the class with the greatest of the `scores` is the right one, as an `f64` scalar; 0 where
+    /// there are no classes.
+    pub(crate) fn hits(&self, scores: &Tensor, target: &Tensor) -> Tensor {
+        match self.kind {
+            Kind::Classes(_) | Kind::Sequence { .. } => {
+                scores.argmax(-1).equal(target).cast(DType::F64).sum_all()
+            }
+            Kind::Values(_) | Kind::Inputs(_) => Tensor::scalar(0.0, DType::F64),
+        }
+    }
+
+    /// How many answers are judged in some rows: one each, or the places of sequences that are not ignored.
+    pub(crate) fn places(&self, part: &Part, rows: &[usize]) -> usize {
+        match &part.data.targets {
+            Targets::Sequence { labels, length, .. } if self.has_places() => {
+                let of = |&row: &usize| &labels[row * length..(row + 1) * length];
+                rows.iter().flat_map(of).filter(|&&label| label != IGNORED).count()
+            }
+            _ => rows.len(),
+        }
+    }
+
+    fn has_places(&self) -> bool {
+        matches!(self.kind, Kind::Sequence { .. })
+    }
+
+    /// Whether the targets are classes.
+    pub(crate) fn has_classes(&self) -> bool {
+        matches!(self.kind, Kind::Classes(_) | Kind::Sequence { .. })
     }
 
     /// The loss as a plain sum, which can be added up over batches of any size.
@@ -167,7 +318,11 @@ impl Goal {
             Targets::Classes { labels, .. } => {
                 part.rows.iter().map(|&row| weight(labels[row])).sum()
             }
-            Targets::Values { .. } | Targets::Sequence { .. } => rows,
+            Targets::Sequence { labels, length, .. } => {
+                let of = |&row: &usize| &labels[row * length..(row + 1) * length];
+                part.rows.iter().flat_map(of).map(|&label| weight(label)).sum()
+            }
+            Targets::Values { .. } => rows,
         };
         let total = match (&self.loss, reduction) {
             (_, Reduction::Sum) => 1.0,
@@ -185,6 +340,45 @@ impl Goal {
         };
         // Where every row is ignored the loss is 0, not 0/0.
         if total == 0.0 { 1.0 } else { total }
+    }
+}
+
+impl Aim {
+    /// What a network's output says, in the units of the targets.
+    pub(crate) fn said(&self, output: &Tensor) -> Tensor {
+        match self {
+            Aim::Scaled(scaling) => {
+                output * row(&scaling.std, output.dtype()) + row(&scaling.mean, output.dtype())
+            }
+            Aim::Targets | Aim::Inputs => output.clone(),
+        }
+    }
+}
+
+fn row(numbers: &[f32], dtype: DType) -> Tensor {
+    Tensor::constant(Value::from_slice(numbers)).cast(dtype)
+}
+
+fn extents(shape: &[usize]) -> String {
+    match shape {
+        [] => "no axis".to_owned(),
+        _ => shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × "),
+    }
+}
+
+fn is_of_numbers(loss: &Loss) -> bool {
+    matches!(loss, Loss::Mse(_) | Loss::Mae(_) | Loss::Huber(_) | Loss::CosineEmbedding(_))
+}
+
+fn is_binary(loss: &Loss) -> bool {
+    matches!(loss, Loss::BinaryCrossEntropy(_) | Loss::BinaryFocal(_))
+}
+
+fn ignore_index(loss: &mut Loss) -> Option<&mut Option<i64>> {
+    match loss {
+        Loss::CrossEntropy(loss) => Some(&mut loss.ignore_index),
+        Loss::Focal(loss) => Some(&mut loss.ignore_index),
+        _ => None,
     }
 }
 

@@ -1,7 +1,9 @@
 //! How a network learns: the fit loop, metrics, early stopping, the run folder.
 
+mod counts;
 pub mod error;
 mod fit;
+pub mod generate;
 mod goal;
 pub mod history;
 pub mod metrics;
@@ -10,14 +12,20 @@ pub mod options;
 pub mod part;
 mod programs;
 pub mod run;
+mod sample;
 mod step;
 mod trainer;
 
 pub use error::TrainError;
+pub use generate::{Generator, Sampling};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };
-pub use metrics::{ClassCounts, ClassScores, Classification, Metrics, Regression, RegressionSums};
+pub use metrics::{
+    ClassCounts, ClassScores, Classification, Metrics, PlaceCounts, Reconstruction, Regression,
+    RegressionSums, Sequences,
+};
 pub use options::{BatchSize, FitOptions};
 pub use part::Part;
+pub use sample::Sample;
 pub use trainer::Trainer;

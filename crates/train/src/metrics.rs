@@ -10,6 +10,10 @@ pub enum Metrics {
     Classification(Classification),
     /// Targets are numbers.
     Regression(Regression),
+    /// Targets are classes at the places of sequences.
+    Sequences(Sequences),
+    /// Targets are the samples themselves.
+    Reconstruction(Reconstruction),
 }
 
 /// How well classes are predicted. Where a share has nothing to be a share of, it is 0, as in scikit-learn with
@@ -68,12 +72,43 @@ pub struct Regression {
     pub r2: f64,
 }
 
+/// How well the classes of places are predicted: of the next letter or word, of tags. Places that are ignored (padding)
+/// count nowhere.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Sequences {
+    /// Rows measured on.
+    pub rows: u64,
+    /// Places measured on.
+    pub places: u64,
+    /// The loss over all places, without penalties.
+    pub loss: f64,
+    /// The share of places whose class was predicted.
+    pub accuracy: f64,
+    /// e^loss: of a language model the number of tokens between which it is undecided, as if they were equally likely.
+    pub perplexity: f64,
+    /// loss/ln 2; where a token is a character, the bits per character.
+    pub bits_per_token: f64,
+}
+
+/// How well samples are put together again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Reconstruction {
+    /// Rows measured on.
+    pub rows: u64,
+    /// The loss over all rows, without penalties.
+    pub loss: f64,
+    /// √ of the mean squared difference between what came out and what went in, as it is scaled for the network.
+    pub rmse: f64,
+}
+
 impl Metrics {
     /// Rows measured on.
     pub fn rows(&self) -> u64 {
         match self {
             Metrics::Classification(scores) => scores.rows,
             Metrics::Regression(scores) => scores.rows,
+            Metrics::Sequences(scores) => scores.rows,
+            Metrics::Reconstruction(scores) => scores.rows,
         }
     }
 
@@ -82,14 +117,17 @@ impl Metrics {
         match self {
             Metrics::Classification(scores) => scores.loss,
             Metrics::Regression(scores) => scores.loss,
+            Metrics::Sequences(scores) => scores.loss,
+            Metrics::Reconstruction(scores) => scores.loss,
         }
     }
 
-    /// The accuracy of a classification.
+    /// The accuracy, where classes are predicted.
     pub fn accuracy(&self) -> Option<f64> {
         match self {
             Metrics::Classification(scores) => Some(scores.accuracy),
-            Metrics::Regression(_) => None,
+            Metrics::Sequences(scores) => Some(scores.accuracy),
+            Metrics::Regression(_) | Metrics::Reconstruction(_) => None,
         }
     }
 }
@@ -119,10 +157,7 @@ impl ClassCounts {
             else {
                 continue;
             };
-            let predicted = (1..scores.len()).fold(0, |best, class| {
-                if higher(scores[class], scores[best]) { class } else { best }
-            });
-            self.confusion[label * self.classes + predicted] += 1;
+            self.confusion[label * self.classes + highest(scores)] += 1;
             let before = (0..scores.len()).filter(|&class| match class < label {
                 true => !higher(scores[label], scores[class]),
                 false => higher(scores[class], scores[label]),
@@ -166,6 +201,58 @@ impl ClassCounts {
             confusion,
         }
     }
+}
+
+/// Counts over the places of sequences, to which any number of batches is added.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceCounts {
+    classes: usize,
+    rows: u64,
+    places: u64,
+    hits: u64,
+}
+
+impl PlaceCounts {
+    /// Nothing counted yet.
+    #[must_use]
+    pub fn new(classes: usize) -> PlaceCounts {
+        PlaceCounts { classes, rows: 0, places: 0, hits: 0 }
+    }
+
+    /// Counts the places of `rows` rows: `scores` is row-major `[places, classes]`, `labels` the truth. The predicted
+    /// class is chosen as by [`ClassCounts::add`], and a label that is no class is passed over.
+    pub fn add(&mut self, scores: &[f32], labels: &[i64], rows: usize) {
+        self.rows += rows as u64;
+        for (scores, &label) in scores.chunks_exact(self.classes.max(1)).zip(labels) {
+            if usize::try_from(label).is_ok_and(|label| label < self.classes) {
+                self.places += 1;
+                self.hits += u64::from(highest(scores) as i64 == label);
+            }
+        }
+    }
+
+    /// The metrics of the places so far, whose loss is `loss`.
+    #[must_use]
+    pub fn finish(&self, loss: f64) -> Sequences {
+        Sequences {
+            rows: self.rows,
+            places: self.places,
+            loss,
+            accuracy: share(self.hits, self.places),
+            perplexity: libm::exp(loss),
+            bits_per_token: loss / std::f64::consts::LN_2,
+        }
+    }
+}
+
+/// The place of the greatest score, the first of equals.
+fn highest(scores: &[f32]) -> usize {
+    (1..scores.len()).fold(
+        0,
+        |best, class| {
+            if higher(scores[class], scores[best]) { class } else { best }
+        },
+    )
 }
 
 fn higher(a: f32, b: f32) -> bool {

@@ -3,7 +3,7 @@
 use thalweg_graph::{StateId, States, Value};
 use thalweg_nn::{EntryKind, Store};
 
-use crate::goal::{Goal, Kind};
+use crate::goal::Goal;
 use crate::history::{EpochReport, Stopped, TrainScores};
 use crate::options::FitOptions;
 use crate::programs::number;
@@ -14,8 +14,10 @@ pub(crate) struct Tally {
     classes: bool,
     is_sum: bool,
     pub(crate) rows: usize,
-    /// Rows in batches with a finite loss.
-    finite_rows: usize,
+    /// What was judged: the rows, or the places in them.
+    places: usize,
+    /// Places in batches with a finite loss.
+    finite_places: usize,
     loss: f64,
     objective: f64,
     correct: f64,
@@ -52,10 +54,11 @@ impl BatchScores {
 impl Tally {
     pub(crate) fn new(goal: &Goal) -> Tally {
         Tally {
-            classes: matches!(goal.kind, Kind::Classes(_)),
+            classes: goal.has_classes(),
             is_sum: goal.is_sum(),
             rows: 0,
-            finite_rows: 0,
+            places: 0,
+            finite_places: 0,
             loss: 0.0,
             objective: 0.0,
             correct: 0.0,
@@ -66,12 +69,13 @@ impl Tally {
         }
     }
 
-    pub(crate) fn add(&mut self, rows: usize, lr: f64, scores: &BatchScores) {
+    pub(crate) fn add(&mut self, rows: usize, places: usize, lr: f64, scores: &BatchScores) {
         self.rows += rows;
+        self.places += places;
         self.lr = lr;
         if scores.objective.is_finite() {
-            let weight = if self.is_sum { 1.0 } else { rows as f64 };
-            self.finite_rows += rows;
+            let weight = if self.is_sum { 1.0 } else { places as f64 };
+            self.finite_places += places;
             self.loss += scores.loss * weight;
             self.objective += scores.objective * weight;
         }
@@ -86,22 +90,22 @@ impl Tally {
         }
     }
 
-    fn over_rows(&self, sum: f64) -> f64 {
-        match (self.finite_rows, self.is_sum) {
+    fn over_places(&self, sum: f64) -> f64 {
+        match (self.finite_places, self.is_sum) {
             (0, _) => f64::NAN,
             (_, true) => sum,
-            (rows, false) => sum / rows as f64,
+            (places, false) => sum / places as f64,
         }
     }
 
     pub(crate) fn scores(&self) -> TrainScores {
-        let accuracy = self.classes.then(|| self.correct / self.rows as f64);
-        TrainScores { loss: self.over_rows(self.loss), accuracy }
+        let accuracy = self.classes.then(|| self.correct / self.places as f64);
+        TrainScores { loss: self.over_places(self.loss), accuracy }
     }
 
     /// The loss with penalties.
     pub(crate) fn objective(&self) -> f64 {
-        self.over_rows(self.objective)
+        self.over_places(self.objective)
     }
 
     /// The mean over the steps that were applied.

@@ -63,6 +63,12 @@ pub struct FitOptions {
     pub l1: f64,
     /// λ of the penalty λ·Σw² over the same weights; default 0.
     pub l2: f64,
+    /// α of mix-up, [`thalweg_nn::augment::mixup`]: each sample and its target are mixed with those of another. For samples
+    /// of numbers, and targets that are one class or numbers; default 0, none.
+    pub mixup: f64,
+    /// The standard deviation of normal noise that training adds to the samples, scaled as the network sees them; an
+    /// autoencoder is to give them back without it. For samples of numbers; default 0, none.
+    pub noise: f64,
     /// Stop at the end of the step in which so much time has passed; in a config file in seconds. Default: never.
     #[serde(with = "seconds")]
     pub max_time: Option<Duration>,
@@ -85,6 +91,8 @@ impl Default for FitOptions {
             seed: 0,
             l1: 0.0,
             l2: 0.0,
+            mixup: 0.0,
+            noise: 0.0,
             max_time: None,
         }
     }
@@ -125,7 +133,14 @@ impl FitOptions {
         at_least_one("patience", self.patience.unwrap_or(1) as u64)?;
         at_least_one("tol_patience", self.tol_patience as u64)?;
         at_least_one("accumulate", self.accumulate as u64)?;
-        for (name, x) in [("tol", self.tol.unwrap_or(0.0)), ("l1", self.l1), ("l2", self.l2)] {
+        let numbers = [
+            ("tol", self.tol.unwrap_or(0.0)),
+            ("l1", self.l1),
+            ("l2", self.l2),
+            ("mixup", self.mixup),
+            ("noise", self.noise),
+        ];
+        for (name, x) in numbers {
             if !(x.is_finite() && x >= 0.0) {
                 let problem = format!("must be finite and at least 0, got {x}");
                 return Err(TrainError::option(name, problem, "0 is the least"));

@@ -23,7 +23,11 @@ impl Part<'_> {
         if let Some(&row) = self.rows.iter().find(|&&row| row >= rows) {
             return Err(DataError::RowOutOfRange { row, rows });
         }
-        let mut sample = vec![0.0; self.data.features.width()];
-        self.data.features.fill(&[*first], self.scaling, &mut sample)
+        let features = &self.data.features;
+        if features.is_ids() {
+            return Ok(());
+        }
+        let mut sample = vec![0.0; features.width()];
+        features.fill(&[*first], self.scaling, &mut sample)
     }
 }

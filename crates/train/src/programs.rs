@@ -1,6 +1,7 @@
 //! Compiled computations with their batch buffers, the most recently used of them kept.
 
 use thalweg_cpu::{Cpu, Program};
+use thalweg_data::{DataError, Features, Scaling};
 use thalweg_graph::{DType, Value};
 use thalweg_nn::Store;
 
@@ -22,7 +23,7 @@ pub(crate) enum Purpose {
 /// A program and the values that it is fed, filled anew for each run: running it allocates nothing.
 pub(crate) struct Compiled {
     program: Program,
-    x: Value,
+    pub(crate) x: Value,
     pub(crate) y: Value,
     lr: Value,
     key: Value,
@@ -53,9 +54,17 @@ impl Compiled {
             (other.lr.clone(), other.key.clone(), other.share.clone());
     }
 
-    /// The features of the next run, to be written.
-    pub(crate) fn features(&mut self) -> &mut [f32] {
-        self.x.as_mut_slice().unwrap_or_default()
+    /// Writes the samples of the next run.
+    pub(crate) fn fill(
+        &mut self,
+        features: &Features,
+        rows: &[usize],
+        scaling: &Scaling,
+    ) -> Result<(), DataError> {
+        match features.is_ids() {
+            true => features.fill_ids(rows, self.x.as_mut_slice().unwrap_or_default()),
+            false => features.fill(rows, scaling, self.x.as_mut_slice().unwrap_or_default()),
+        }
     }
 
     pub(crate) fn run(&mut self, cpu: &Cpu, store: &mut Store) -> Result<&[Value], TrainError> {

@@ -4,17 +4,19 @@
 //! randomness, the batch's share of its step. So one compiled program serves all steps with the same number of rows.
 
 use thalweg_graph::{DType, Error, Layer, StateId, Tensor, grad_or_none, ops, reachable};
+use thalweg_nn::augment::mixup;
 use thalweg_nn::context::{key_input, trace};
 use thalweg_nn::losses::{l1_penalty, l2_penalty};
 use thalweg_nn::optim::{Accumulator, Updater};
-use thalweg_nn::{Mode, Network, Param, Store, Trace, parameters, states};
+use thalweg_nn::{Forward, GaussianNoise, Mode, Network, Param, Store, Trace, parameters, states};
 
 use crate::error::TrainError;
-use crate::goal::{Goal, Kind};
+use crate::goal::{Aim, Goal};
+use crate::sample::Sample;
 
 /// The placeholders of a computation, in the order in which they are fed.
 pub(crate) struct Inputs {
-    /// `f32` `[rows, sample…]`.
+    /// The samples, `[rows, sample…]`: `f32`, or `i64` for ids.
     x: Tensor,
     /// The targets.
     y: Tensor,
@@ -40,6 +42,10 @@ pub(crate) struct Graph {
 pub(crate) struct Terms {
     pub(crate) l1: f64,
     pub(crate) l2: f64,
+    /// α of mix-up; 0 for none.
+    pub(crate) mixup: f64,
+    /// The standard deviation of noise on the samples; 0 for none.
+    pub(crate) noise: f64,
     /// Whether a step has several batches.
     pub(crate) accumulate: bool,
 }
@@ -59,7 +65,7 @@ pub(crate) mod output {
     pub(crate) const LOSS: usize = 0;
     /// The loss with penalties.
     pub(crate) const OBJECTIVE: usize = 1;
-    /// Rows whose class was predicted.
+    /// Rows (places of sequences) whose class was predicted.
     pub(crate) const CORRECT: usize = 2;
     /// The norm of the gradient.
     pub(crate) const GRAD_NORM: usize = 3;
@@ -68,14 +74,14 @@ pub(crate) mod output {
 }
 
 impl Inputs {
-    pub(crate) fn new(goal: &Goal, sample: &[usize], rows: usize) -> Inputs {
+    pub(crate) fn new(goal: &Goal, sample: &Sample, rows: usize) -> Inputs {
         Inputs { y: goal.target(rows), ..Inputs::of_features(sample, rows) }
     }
 
     /// For a prediction, which has no targets.
-    pub(crate) fn of_features(sample: &[usize], rows: usize) -> Inputs {
+    pub(crate) fn of_features(sample: &Sample, rows: usize) -> Inputs {
         Inputs {
-            x: features(sample, rows),
+            x: sample.placeholder(rows),
             y: Tensor::input("target", DType::F32, [0]),
             lr: Tensor::input("learning rate", DType::F64, []),
             key: key_input(),
@@ -88,29 +94,17 @@ impl Inputs {
     }
 }
 
-fn features(sample: &[usize], rows: usize) -> Tensor {
-    let shape: Vec<usize> = std::iter::once(rows).chain(sample.iter().copied()).collect();
-    Tensor::input("features", DType::F32, shape)
-}
-
 /// The output of `network` for `rows` samples of a shape, in use.
 pub(crate) fn output_of<N: Network>(
     network: &N,
-    sample: &[usize],
+    sample: &Sample,
     rows: usize,
 ) -> Result<Tensor, Error> {
-    forward(network, Mode::Eval, &features(sample, rows), &key_input()).map(|traced| traced.result)
+    in_use(network, &sample.placeholder(rows), &key_input())
 }
 
-fn forward<N: Network>(
-    network: &N,
-    mode: Mode,
-    x: &Tensor,
-    key: &Tensor,
-) -> Result<Trace<Tensor>, Error> {
-    let traced = trace(mode, key, || network.forward(x));
-    let Trace { result, writes, penalties } = traced;
-    Ok(Trace { result: result.ok()?, writes, penalties })
+fn in_use<N: Network>(network: &N, x: &Tensor, key: &Tensor) -> Result<Tensor, Error> {
+    trace(Mode::Eval, key, || network.forward(x)).result.ok()
 }
 
 /// The forward and backward pass of a batch.
@@ -133,10 +127,21 @@ fn passes<N: Network>(
     terms: Terms,
     inputs: &Inputs,
 ) -> Result<Passes, TrainError> {
-    let Trace { result: output, writes, penalties } =
-        forward(network, Mode::Train, &inputs.x, &inputs.key)?;
-    goal.check(&output)?;
-    let loss = goal.loss(&output, &inputs.y).ok()?;
+    let traced = trace(Mode::Train, &inputs.key, || {
+        let (x, y) = match terms.mixup > 0.0 {
+            true => mixup(&inputs.x, &goal.soft(&inputs.x, &inputs.y), terms.mixup),
+            false => (inputs.x.clone(), inputs.y.clone()),
+        };
+        let seen = match terms.noise > 0.0 {
+            true => GaussianNoise::new(terms.noise).forward(&x),
+            false => x.clone(),
+        };
+        (network.forward(&seen), x, y)
+    });
+    let Trace { result: (output, x, y), writes, penalties } = traced;
+    let output = output.ok()?;
+    goal.check(&output, &x)?;
+    let loss = goal.loss(&output, &x, &y).ok()?;
     let params = parameters(network);
     let mut terms_of_layers = Vec::with_capacity(penalties.len());
     for term in penalties {
@@ -194,12 +199,7 @@ pub(crate) fn training<N: Network>(
 ) -> Result<Graph, TrainError> {
     let Passes { output, loss, objective, params, grads, unreached, writes } =
         passes(network, goal, updater, terms, &inputs)?;
-    let correct = match goal.kind {
-        Kind::Classes(_) => {
-            goal.scores(&output).argmax(-1).equal(&inputs.y).cast(DType::F64).sum_all()
-        }
-        Kind::Values(_) => Tensor::scalar(0.0, DType::F64),
-    };
+    let correct = goal.hits(&goal.scores(&output), &inputs.y);
     let mut outputs = vec![loss.cast(DType::F64), objective.cast(DType::F64), correct];
     let scale = Tensor::scalar(1.0, DType::F64);
     let (mut updates, applied) = match place {
@@ -234,17 +234,21 @@ pub(crate) fn evaluation<N: Network>(
     goal: &Goal,
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
-    let output = forward(network, Mode::Eval, &inputs.x, &inputs.key)?.result;
-    goal.check(&output)?;
-    let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.y).ok()?;
+    let output = in_use(network, &inputs.x, &inputs.key)?;
+    goal.check(&output, &inputs.x)?;
+    let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.x, &inputs.y).ok()?;
     let outputs = vec![loss, goal.scores(&output)];
     Ok(Graph { inputs, outputs, updates: vec![], unreached: vec![] })
 }
 
-/// A prediction: the output.
-pub(crate) fn prediction<N: Network>(network: &N, inputs: Inputs) -> Result<Graph, TrainError> {
-    let output = forward(network, Mode::Eval, &inputs.x, &inputs.key)?.result;
-    Ok(Graph { inputs, outputs: vec![output], updates: vec![], unreached: vec![] })
+/// A prediction: the output, in the units of the targets.
+pub(crate) fn prediction<N: Network>(
+    network: &N,
+    aim: &Aim,
+    inputs: Inputs,
+) -> Result<Graph, TrainError> {
+    let output = in_use(network, &inputs.x, &inputs.key)?;
+    Ok(Graph { inputs, outputs: vec![aim.said(&output).ok()?], updates: vec![], unreached: vec![] })
 }
 
 /// Whether each intermediate result of a training batch is finite, one `bool` scalar each, in the order of computation,

@@ -4,15 +4,17 @@ use std::fmt;
 use std::thread::available_parallelism;
 
 use thalweg_cpu::Cpu;
-use thalweg_data::{DataError, Features, Scaling, Targets};
-use thalweg_graph::{DType, Value};
+use thalweg_data::{DataError, Features, Scaling};
+use thalweg_graph::{DType, Shape, Value};
 use thalweg_nn::{Loss, Network, Store, Updater};
 
+use crate::counts::Counts;
 use crate::error::TrainError;
-use crate::goal::{Goal, Kind};
-use crate::metrics::{ClassCounts, Metrics, RegressionSums};
+use crate::goal::{Aim, Goal};
+use crate::metrics::Metrics;
 use crate::part::Part;
 use crate::programs::{Compiled, Programs, Purpose, number};
+use crate::sample::Sample;
 use crate::step::{self, Inputs};
 
 /// Rows in a batch of a prediction, and of the validation while training.
@@ -48,12 +50,13 @@ pub(crate) const EVALUATED_AT_ONCE: usize = 256;
 pub struct Trainer<N: Network> {
     pub(crate) network: N,
     pub(crate) loss: Loss,
+    pub(crate) aim: Aim,
     pub(crate) updater: Updater,
     pub(crate) cpu: Cpu,
     pub(crate) store: Store,
     pub(crate) programs: Programs,
-    /// The shape of the samples that the network is built for, and the number of its outputs.
-    built: Option<(Vec<usize>, usize)>,
+    /// The samples that the network is built for, and the shape of its output for one of them.
+    built: Option<(Sample, Shape)>,
 }
 
 impl<N: Network> Trainer<N> {
@@ -63,6 +66,7 @@ impl<N: Network> Trainer<N> {
         Trainer {
             network,
             loss: loss.into(),
+            aim: Aim::Targets,
             updater,
             cpu: Cpu::new(available_parallelism().map_or(1, |n| n.get())),
             store: Store::new(0),
@@ -93,39 +97,54 @@ impl<N: Network> Trainer<N> {
         self
     }
 
-    /// Builds the network for samples of the shape `sample` and gives it its initial weights, by `seed`. Weights that
+    /// The same trainer of an autoencoder: the network is to put out what goes in, as it is scaled for it. Targets are
+    /// not looked at.
+    #[must_use]
+    pub fn reconstructing(mut self) -> Trainer<N> {
+        self.aim = Aim::Inputs;
+        self.programs.forget();
+        self
+    }
+
+    /// The same trainer for numbers far from 0 and 1: the network learns (target − mean)/std, and what it says is put
+    /// back into the targets' units before it is measured or given out. The loss is that of the scaled numbers.
+    /// `scaling` has one mean and deviation, or one for each number of a row; its full scale is not used.
+    #[must_use]
+    pub fn scaling_targets(mut self, scaling: Scaling) -> Trainer<N> {
+        self.aim = Aim::Scaled(scaling);
+        self.programs.forget();
+        self
+    }
+
+    /// Builds the network for such samples and gives it its initial weights, by `seed`. Weights that
     /// are there stay, so binding again changes nothing.
     ///
     /// # Errors
     /// [`TrainError::Graph`] where a layer refuses such samples; [`TrainError::Misfit`] where the output is not
-    /// `[rows, outputs]` or the network is built for other samples; [`TrainError::Store`].
-    pub fn bind(&mut self, sample: &[usize], seed: u64) -> Result<(), TrainError> {
+    /// `[rows, …]` or the network is built for other samples; [`TrainError::Store`].
+    pub fn bind(&mut self, sample: impl Into<Sample>, seed: u64) -> Result<(), TrainError> {
+        let sample = sample.into();
         match &self.built {
-            Some((known, _)) if known == sample => return Ok(()),
+            Some((known, _)) if *known == sample => return Ok(()),
             Some((known, _)) => {
-                let (known, got) = (axes(known), axes(sample));
-                let problem = format!("the network is built for samples of {known}, got {got}");
+                let problem = format!("the network is built for samples of {known}, got {sample}");
                 return Err(TrainError::misfit(problem, "a network has one input size"));
             }
             None => {}
         }
         /// Any number of rows tells the sizes; a network that mixes rows up is found out by an odd one.
         const ROWS: usize = 7;
-        let output = step::output_of(&self.network, sample, ROWS)?;
-        if output.rank() != 2 || output.dim(0) != ROWS || output.dtype() != DType::F32 {
-            let problem = format!(
-                "the network makes {}{} of {ROWS} samples of {}",
-                output.dtype(),
-                output.shape(),
-                axes(sample)
-            );
+        let output = step::output_of(&self.network, &sample, ROWS)?;
+        if output.rank() < 2 || output.dim(0) != ROWS || output.dtype() != DType::F32 {
+            let (dtype, shape) = (output.dtype(), output.shape());
+            let problem = format!("the network makes {dtype}{shape} of {ROWS} samples of {sample}");
             return Err(TrainError::misfit(problem, "it must end with one row of f32 per sample"));
         }
         if self.store.entries().len() == 0 {
             self.store = Store::new(seed);
         }
         self.store.bind(&self.network)?;
-        self.built = Some((sample.to_vec(), output.dim(1)));
+        self.built = Some((sample, Shape::from(&output.shape()[1..])));
         Ok(())
     }
 
@@ -140,27 +159,29 @@ impl<N: Network> Trainer<N> {
             return Err(TrainError::option("batch", "must be at least 1, got 0", hint));
         }
         part.check("measure on")?;
-        let goal = Goal::new(&self.loss, part.data)?;
-        let outputs = self.bound(part.data.features.shape())?;
-        let mut counts = Counts::new(goal.kind, part);
+        let goal = Goal::new(&self.loss, &self.aim, part.data)?;
+        let sample = Sample::from(&part.data.features);
+        let outputs = self.bound(&sample)?.numel();
+        let mut counts = Counts::new(&goal, part);
         let mut sum = 0.0;
-        for rows in part.rows.chunks(batch) {
+        for rows in part.rows.chunks(batch.min(rows_at_once(outputs))) {
             let Trainer { network, cpu, store, programs, .. } = self;
             let compiled = programs.get(Purpose::Evaluation(goal.kind), rows.len(), || {
-                let inputs = Inputs::new(&goal, part.data.features.shape(), rows.len());
+                let inputs = Inputs::new(&goal, &sample, rows.len());
                 Compiled::new(cpu, &step::evaluation(network, &goal, inputs)?)
             })?;
-            part.data.features.fill(rows, part.scaling, compiled.features())?;
+            compiled.fill(&part.data.features, rows, part.scaling)?;
             goal.kind.fill(part, rows, &mut compiled.y)?;
             compiled.run(cpu, store)?;
             let [loss, scores] = compiled.outputs() else { continue };
             sum += number(loss);
-            counts.add(scores, &compiled.y);
+            counts.add(scores, compiled);
         }
         Ok(counts.finish(sum / goal.denominator(part, outputs)))
     }
 
-    /// What the network puts out for some rows, `f32` `[rows, outputs]`: for a loss from logits these are logits.
+    /// What the network puts out for some rows, `f32` `[rows, …]`: for a loss from logits these are logits, numbers are
+    /// in the units of the targets.
     ///
     /// # Errors
     /// No rows; rows or a scaling that do not fit; as [`Trainer::bind`].
@@ -173,25 +194,29 @@ impl<N: Network> Trainer<N> {
         if rows.is_empty() {
             return Err(DataError::NoRows { what: "predict for" }.into());
         }
-        let outputs = self.bound(features.shape())?;
-        let mut all = Value::zeros(DType::F32, [rows.len(), outputs]);
-        let places = all.bytes_mut().chunks_mut(EVALUATED_AT_ONCE * outputs * DType::F32.size());
-        for (rows, place) in rows.chunks(EVALUATED_AT_ONCE).zip(places) {
-            let Trainer { network, cpu, store, programs, .. } = self;
+        let sample = Sample::from(features);
+        let output = self.bound(&sample)?;
+        let shape: Vec<usize> = [&[rows.len()], output.dims()].concat();
+        let mut all = Value::zeros(DType::F32, shape);
+        let batch = EVALUATED_AT_ONCE.min(rows_at_once(output.numel()));
+        let places =
+            all.bytes_mut().chunks_mut((batch * output.numel() * DType::F32.size()).max(1));
+        for (rows, place) in rows.chunks(batch).zip(places) {
+            let Trainer { network, aim, cpu, store, programs, .. } = self;
             let compiled = programs.get(Purpose::Prediction, rows.len(), || {
-                let inputs = Inputs::of_features(features.shape(), rows.len());
-                Compiled::new(cpu, &step::prediction(network, inputs)?)
+                let inputs = Inputs::of_features(&sample, rows.len());
+                Compiled::new(cpu, &step::prediction(network, aim, inputs)?)
             })?;
-            features.fill(rows, scaling, compiled.features())?;
+            compiled.fill(features, rows, scaling)?;
             place.copy_from_slice(compiled.run(cpu, store)?[0].bytes());
         }
         Ok(all)
     }
 
-    /// Binds the network if it is not, and tells the number of its outputs.
-    fn bound(&mut self, sample: &[usize]) -> Result<usize, TrainError> {
-        self.bind(sample, self.store.seed())?;
-        Ok(self.built.as_ref().map_or(0, |(_, outputs)| *outputs))
+    /// Binds the network if it is not, and tells the shape of its output for a sample.
+    fn bound(&mut self, sample: &Sample) -> Result<Shape, TrainError> {
+        self.bind(sample.clone(), self.store.seed())?;
+        Ok(self.built.as_ref().map_or_else(Shape::scalar, |(_, output)| output.clone()))
     }
 
     /// Bytes of the store's values and of all programs compiled so far, with their buffers. After
@@ -244,46 +269,10 @@ impl<N: Network> fmt::Debug for Trainer<N> {
     }
 }
 
-/// The shape of a sample as people write it: `8 × 8`.
-fn axes(sample: &[usize]) -> String {
-    sample.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ")
-}
-
-/// What is counted while evaluating.
-enum Counts {
-    Classes(ClassCounts),
-    Values(RegressionSums),
-}
-
-impl Counts {
-    fn new(kind: Kind, part: &Part) -> Counts {
-        match (&part.data.targets, kind) {
-            (Targets::Values { values, dims }, _) => {
-                let mean = |i| {
-                    let column = part.rows.iter().map(|row| f64::from(values[row * dims + i]));
-                    column.sum::<f64>() / part.rows.len() as f64
-                };
-                let means: Vec<f64> = (0..*dims).map(mean).collect();
-                Counts::Values(RegressionSums::new(&means))
-            }
-            (Targets::Classes { names, .. } | Targets::Sequence { names, .. }, _) => {
-                Counts::Classes(ClassCounts::new(names.len()))
-            }
-        }
-    }
-
-    fn add(&mut self, scores: &Value, truth: &Value) {
-        let scores = scores.as_slice().unwrap_or_default();
-        match self {
-            Counts::Classes(counts) => counts.add(scores, truth.as_slice().unwrap_or_default()),
-            Counts::Values(sums) => sums.add(scores, truth.as_slice().unwrap_or_default()),
-        }
-    }
-
-    fn finish(&self, loss: f64) -> Metrics {
-        match self {
-            Counts::Classes(counts) => Metrics::Classification(counts.finish(loss)),
-            Counts::Values(sums) => Metrics::Regression(sums.finish(loss)),
-        }
-    }
+/// Rows in a batch of an evaluation of a network with so many outputs a row, so that the outputs, in `f64` and with
+/// what the loss makes of them, fit into memory: those of a language model are many.
+fn rows_at_once(outputs: usize) -> usize {
+    /// 64 MB of `f64`.
+    const NUMBERS: usize = 1 << 23;
+    (NUMBERS / outputs.max(1)).max(1)
 }

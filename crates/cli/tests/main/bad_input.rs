@@ -134,7 +134,7 @@ fn broken_run_folders_are_refused() {
     write("model.json", &model[..model.len() / 2]);
     refused(1, &["model.json is damaged"]);
     let newer =
-        String::from_utf8(model.clone()).expect("UTF-8").replace("\"format\": 1", "\"format\": 99");
+        String::from_utf8(model.clone()).expect("UTF-8").replace("\"format\": 2", "\"format\": 99");
     write("model.json", newer.as_bytes());
     refused(1, &["format 99", "update thalweg"]);
     let other =

@@ -1,12 +1,16 @@
 //! Ops with a kernel of their own, one file per family. What has none here runs by its reference kernel, which allocates
 //! and is slow; `inspect` says so.
 //!
-//! A kernel is chosen once, for the shapes and types of one node. It reads contiguous inputs, writes a contiguous result that
+//! A kernel is chosen once, for the shapes and types of one node. It reads inputs that are contiguous or lie as the op
+//! [reads](thalweg_graph::Op::reads) them, writes a contiguous result that
 //! overlaps none of them, allocates nothing, and gives the same bits however many threads share the work.
 
 mod arg;
+mod attention;
 mod cells;
+mod conv;
 mod index;
+mod pool;
 mod random;
 mod recurrent;
 mod reference;
@@ -14,7 +18,7 @@ mod window;
 
 use std::ops::Range;
 
-use thalweg_graph::{Error, OpError, Tensor};
+use thalweg_graph::{Error, Layout, OpError, Tensor};
 use thalweg_plan::Call;
 
 use crate::isa::Isa;
@@ -32,6 +36,7 @@ pub(crate) struct Caller {
     tensor: Tensor,
     /// Buffer and offset in bytes of each input.
     inputs: Vec<(usize, usize)>,
+    layouts: Vec<Layout>,
     to: usize,
     fast: Option<Box<dyn Kernel>>,
 }
@@ -89,6 +94,16 @@ impl Memory {
         self.to.cast()
     }
 
+    /// The scratch memory of all tasks.
+    fn shared<T>(&self) -> *mut T {
+        self.scratch.shared.cast()
+    }
+
+    /// The scratch memory of a worker.
+    fn local<T>(&self, worker: usize) -> *mut T {
+        self.scratch.local.wrapping_add(worker * self.scratch.local_stride).cast()
+    }
+
     /// The first `n` elements of input `i`.
     ///
     /// # Safety
@@ -108,13 +123,16 @@ impl Memory {
     }
 }
 
-/// The kernel for `tensor`, where there is a fast one.
-fn fast(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
+/// The kernel for `tensor`, whose inputs lie as `layouts` say, where there is a fast one.
+fn fast(tensor: &Tensor, layouts: &[Layout], isa: Isa) -> Option<Box<dyn Kernel>> {
     index::kernel(tensor, isa)
         .or_else(|| window::kernel(tensor))
         .or_else(|| random::kernel(tensor, isa))
         .or_else(|| arg::kernel(tensor, isa))
         .or_else(|| recurrent::kernel(tensor, isa))
+        .or_else(|| attention::kernel(tensor, layouts, isa))
+        .or_else(|| conv::kernel(tensor, isa))
+        .or_else(|| pool::kernel(tensor, isa))
 }
 
 /// Calls `f` with ranges that together are `0..count`, each of about `each` elements' worth of `width` elements per
@@ -129,13 +147,13 @@ fn deal(pool: &Pool, count: usize, width: usize, f: impl Fn(Range<usize>) + Sync
 
 impl Caller {
     pub fn new(call: &Call, isa: Isa) -> Caller {
-        let places = call.inputs.iter().zip(call.tensor.inputs());
-        Caller {
-            tensor: call.tensor.clone(),
-            inputs: places.map(|(&(b, at), t)| (b, at * t.dtype().size())).collect(),
-            to: call.to,
-            fast: fast(&call.tensor, isa),
-        }
+        let tensor = call.tensor.clone();
+        let sizes = tensor.inputs().iter().map(|t| t.dtype().size());
+        let place = |((b, layout), size): (&(usize, Layout), usize)| (*b, layout.offset * size);
+        let inputs = call.inputs.iter().zip(sizes).map(place).collect();
+        let layouts: Vec<Layout> = call.inputs.iter().map(|(_, layout)| layout.clone()).collect();
+        let fast = fast(&tensor, &layouts, isa);
+        Caller { tensor, inputs, layouts, to: call.to, fast }
     }
 
     pub fn name(&self) -> &'static str {
@@ -179,7 +197,7 @@ impl Caller {
                     kernel.run(pool, Memory { inputs, to: bases[self.to], scratch })
                 }
                 None => {
-                    let inputs = self.inputs.iter().map(address);
+                    let inputs = self.inputs.iter().map(address).zip(&self.layouts);
                     reference::run(&self.tensor, inputs, bases[self.to])
                 }
             }

@@ -1,23 +1,35 @@
 //! The slow way: an op's reference kernel on copies of its inputs.
 
-use thalweg_graph::{OpError, RefValue, Tensor, Value};
+use thalweg_graph::{Layout, OpError, RefValue, Tensor, Value};
 
 /// Computes `tensor` by its reference kernel.
 ///
 /// # Safety
-/// `inputs` are the addresses of its inputs, `to` that of the result, each valid for the elements that the shapes say.
-pub unsafe fn run(
+/// `inputs` are the addresses of the first elements of its inputs and where the others lie, `to` is the address of the
+/// result, each valid for the elements that the shapes say.
+pub unsafe fn run<'a>(
     tensor: &Tensor,
-    inputs: impl Iterator<Item = *mut u8>,
+    inputs: impl Iterator<Item = (*mut u8, &'a Layout)>,
     to: *mut u8,
 ) -> Result<(), OpError> {
     let inputs: Vec<RefValue> = inputs
         .zip(tensor.inputs())
-        .map(|(from, input)| {
+        .map(|((from, layout), input)| {
             let mut value = Value::zeros(input.dtype(), input.shape());
             let bytes = value.bytes_mut();
-            // SAFETY: the caller's promise.
-            bytes.copy_from_slice(unsafe { std::slice::from_raw_parts(from, bytes.len()) });
+            if layout.is_contiguous() {
+                // SAFETY: the caller's promise.
+                bytes.copy_from_slice(unsafe { std::slice::from_raw_parts(from, bytes.len()) });
+                return RefValue::from_value(&value);
+            }
+            let size = input.dtype().size();
+            for (index, element) in layout.shape.indices().zip(bytes.chunks_exact_mut(size)) {
+                let place = layout.at(&index) as isize - layout.offset as isize;
+                // SAFETY: the caller's promise: the layout's elements are there.
+                let from = unsafe { from.offset(place * size as isize) };
+                // SAFETY: as above.
+                element.copy_from_slice(unsafe { std::slice::from_raw_parts(from, size) });
+            }
             RefValue::from_value(&value)
         })
         .collect();

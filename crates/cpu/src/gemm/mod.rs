@@ -10,8 +10,10 @@
 //! stretches of at most 832 `f32` or 416 `f64`, or for small C one sum per vector lane. So a product has the same
 //! bits on any number of threads. Zeros are not special: 0·∞ is NaN, as IEEE says.
 
+pub(crate) mod block;
 mod kernel;
 mod pack;
+mod panel;
 mod plan;
 mod tile;
 mod vector;
@@ -24,11 +26,14 @@ use std::ops::Range;
 
 use crate::isa::Isa;
 use crate::pool::Pool;
+use block::AnyKernel;
+pub(crate) use block::launch;
 pub(crate) use kernel::{Outer, Target};
 pub(crate) use pack::PackB;
-pub(crate) use plan::part;
-use plan::{Plan, Registers};
-use tile::{PackPanel, PackShared, Tile};
+pub(crate) use panel::{Panel, panel_width};
+use plan::Plan;
+pub(crate) use plan::{Registers, part};
+use tile::{PackPanels, Tile};
 pub use vector::Element;
 pub(crate) use vector::{Kernel, Vector};
 
@@ -134,22 +139,14 @@ impl<T: Element> Gemm<T> {
     /// Plans the products. The plan depends on the spec and the instruction set only.
     #[must_use]
     pub fn new(isa: Isa, spec: &GemmSpec) -> Self {
-        Self { isa, plan: Plan::new(spec, Self::registers(isa)), element: PhantomData }
+        Self { isa, plan: Plan::new(spec, registers::<T>(isa)), element: PhantomData }
     }
 
     /// Plans products with a B that the caller packs ([`Gemm::pack_b`]), to be multiplied by again and again: wherever a
     /// method takes B, it takes the packed one.
     #[must_use]
     pub fn with_packed_b(isa: Isa, spec: &GemmSpec) -> Self {
-        Self { isa, plan: Plan::packed(spec, Self::registers(isa)), element: PhantomData }
-    }
-
-    fn registers(isa: Isa) -> Registers {
-        match isa {
-            Isa::Portable => Registers::of::<T::Portable>(),
-            Isa::Avx2 => Registers::of::<T::Avx2>(),
-            Isa::Avx512 => Registers::of::<T::Avx512>(),
-        }
+        Self { isa, plan: Plan::packed(spec, registers::<T>(isa)), element: PhantomData }
     }
 
     /// Elements of a packed B: `[panels, k, panel width]`. A kernel that makes B as it goes can write it like this itself;
@@ -177,10 +174,9 @@ impl<T: Element> Gemm<T> {
     /// The machine has the plan's instruction set. At the spec's strides the columns of these panels are valid for
     /// reading; `packed` is valid for writing [`Gemm::packed_b_len`] elements and does not overlap B.
     pub unsafe fn pack_b(&self, panels: Range<usize>, b: *const T, packed: *mut T) {
-        for panel in panels {
-            // SAFETY: the caller's promise.
-            unsafe { self.launch(PackPanel { plan: &self.plan, b, packed, panel }) }
-        }
+        let depth = 0..self.plan.spec.k;
+        // SAFETY: the caller's promise.
+        unsafe { self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels }) }
     }
 
     /// Into how many tasks a run is divided: 1 runs on the calling thread alone.
@@ -281,7 +277,9 @@ impl<T: Element> Gemm<T> {
         // SAFETY: the caller's promise.
         unsafe {
             let b = operands.b.offset(offset);
-            self.launch(PackShared { plan: &self.plan, b, shared: operands.shared, index });
+            let (depth, panels) = self.plan.pack_task(index);
+            let packed = operands.shared;
+            self.launch(PackPanels { plan: &self.plan, b, packed, depth, panels });
         }
     }
 
@@ -314,18 +312,18 @@ impl<T: Element> Gemm<T> {
 
     /// # Safety
     /// The kernel's promises; the machine has the plan's instruction set.
-    unsafe fn launch<K>(&self, kernel: K)
-    where
-        K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>,
-    {
+    unsafe fn launch(&self, kernel: impl AnyKernel<T>) {
         // SAFETY: the caller's promise.
-        unsafe {
-            match self.isa {
-                Isa::Portable => T::Portable::launch(kernel),
-                Isa::Avx2 => T::Avx2::launch(kernel),
-                Isa::Avx512 => T::Avx512::launch(kernel),
-            }
-        }
+        unsafe { launch(self.isa, kernel) }
+    }
+}
+
+/// What the kernels of an instruction set have to work with.
+pub(crate) fn registers<T: Element>(isa: Isa) -> Registers {
+    match isa {
+        Isa::Portable => Registers::of::<T::Portable>(),
+        Isa::Avx2 => Registers::of::<T::Avx2>(),
+        Isa::Avx512 => Registers::of::<T::Avx512>(),
     }
 }
 

@@ -159,17 +159,40 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackA<T> {
                     let a = self.a.offset(rows.start as isize * row + depth as isize * column);
                     let to = self.to.add((rows.start - first) * self.k + depth * rows.len());
                     match (rows.len(), row) {
-                        // A constant length makes the copy of a column two moves.
+                        // A constant length saves the copy of a column its branches.
                         (rows, 1) if rows == V::ROWS => {
-                            copy(k, V::ROWS, a, [column, 1], to, V::ROWS)
+                            copy_columns::<V>(k, V::ROWS, a, column, to)
                         }
-                        (rows, 1) if rows + 1 == V::ROWS => {
-                            copy(k, V::ROWS - 1, a, [column, 1], to, V::ROWS - 1)
-                        }
+                        (rows, 1) => copy_columns::<V>(k, rows, a, column, to),
                         (rows, _) => copy(k, rows, a, [column, row], to, rows),
                     }
                 }
             }
         }
+    }
+}
+
+/// Copies `k` columns of contiguous rows to places next to each other.
+#[inline(always)]
+unsafe fn copy_columns<V: Vector>(
+    k: usize,
+    rows: usize,
+    mut from: *const V::Element,
+    column: isize,
+    mut to: *mut V::Element,
+) {
+    let rest = rows % V::LANES;
+    for _ in 0..k {
+        // SAFETY: the caller's promise: `rows` elements at each of the `k` columns.
+        unsafe {
+            for i in (0..rows - rest).step_by(V::LANES) {
+                V::load(from.add(i)).store(to.add(i));
+            }
+            if rest > 0 {
+                V::load_first(from.add(rows - rest), rest).store_first(to.add(rows - rest), rest);
+            }
+        }
+        from = from.wrapping_offset(column);
+        to = to.wrapping_add(rows);
     }
 }

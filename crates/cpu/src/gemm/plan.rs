@@ -3,12 +3,14 @@
 //! All of it follows from shape, strides and instruction set, never from the number of threads: that is what makes the
 //! results bit-identical for any number of threads.
 
+use std::ops::Range;
+
 use super::GemmSpec;
 use super::kernel::{DOT_COLUMNS, DOT_ROWS};
 use super::vector::Vector;
 
-/// The longest stretch of k that is summed in registers, in bytes: 6 rows of A leave room in the first-level cache,
-/// and the 784 pixels of an image are one stretch.
+/// The longest stretch of k that is summed in registers, in bytes: the rows of A that a block takes stay in the
+/// first-level cache, and the 784 pixels of an image are one stretch.
 const K_BLOCK_BYTES: usize = 832 * 4;
 /// A tile's block of A stays in the second-level cache.
 const A_BLOCK_BYTES: usize = 256 * 1024;
@@ -16,6 +18,8 @@ const A_BLOCK_BYTES: usize = 256 * 1024;
 const SMALL_BYTES: usize = 24 * 1024;
 /// The most that is packed once for all tiles.
 const SHARED_BYTES: usize = 16 << 20;
+/// How many rows of B are packed at a time, for all panels: they use the pages and cache lines that the first one fetches.
+pub const PACK_ROWS: usize = 16;
 /// A task of fewer multiply-adds (about a microsecond) is not worth a hand-off.
 const TASK_MIN: usize = 48 << 10;
 /// Enough tasks to balance a few threads.
@@ -63,7 +67,7 @@ pub struct Plan {
 }
 
 /// Part `i` of `parts` parts of `0..len`, equal to within one, the larger ones first.
-pub fn part(i: usize, parts: usize, len: usize) -> std::ops::Range<usize> {
+pub fn part(i: usize, parts: usize, len: usize) -> Range<usize> {
     let (size, larger) = (len / parts, len % parts);
     let start = i * size + i.min(larger);
     start..start + size + usize::from(i < larger)
@@ -73,10 +77,10 @@ pub fn part(i: usize, parts: usize, len: usize) -> std::ops::Range<usize> {
 #[derive(Clone, Copy, Debug)]
 pub struct Registers {
     /// Elements of a vector.
-    lanes: usize,
+    pub lanes: usize,
     /// Rows of a block two vectors wide.
-    rows: usize,
-    element_bytes: usize,
+    pub rows: usize,
+    pub element_bytes: usize,
 }
 
 impl Registers {
@@ -131,7 +135,23 @@ impl Plan {
 
     /// Tasks of the first phase, which packs the shared B; each is worth a microsecond or two.
     pub fn pack_tasks(&self) -> usize {
-        (self.shared_len() >> 13).clamp(1, self.k_blocks * self.panels)
+        let most = if self.packs_rows() { self.spec.k / PACK_ROWS } else { self.panels };
+        (self.shared_len() >> 13).min(most).max(1)
+    }
+
+    /// Whether B is packed by rows: its elements lie together along them.
+    pub fn packs_rows(&self) -> bool {
+        self.spec.b_strides[1] == 1
+    }
+
+    /// What a task of the first phase packs: some rows of all panels, where B is packed by rows, or all of some panels.
+    pub fn pack_task(&self, index: usize) -> (Range<usize>, Range<usize>) {
+        let tasks = self.pack_tasks();
+        if self.packs_rows() {
+            (part(index, tasks, self.spec.k), 0..self.panels)
+        } else {
+            (0..self.spec.k, part(index, tasks, self.panels))
+        }
     }
 
     /// Elements of a worker's scratch for a panel of B.

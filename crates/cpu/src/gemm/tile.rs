@@ -4,27 +4,28 @@ use std::ops::Range;
 
 use super::kernel::{DOT_ROWS, Dot, Outer, Target};
 use super::pack::{PackA, PackB};
-use super::plan::{Path, Plan, SourceB, part};
+use super::plan::{PACK_ROWS, Path, Plan, SourceB, part};
 use super::vector::{Element, Kernel, Vector};
 
-/// Runs the kernel whose const parameters, among those listed, are the given values; the first one is at most `$rows`.
-/// All become part of the tile's code, which passes their operands in registers: a call for each block would cost
-/// short products some percent.
+/// Runs, by `$run`, the kernel whose const parameters, among those listed, are the given values; the first one is at
+/// most `$rows`.
 macro_rules! run {
-    ($V:ty, $kernel:ident[$x:expr, $y:expr] up to $rows:expr, $(($($X:literal)+: $Y:tt))+ => $fields:tt) => {
-        run!(@ $V, $kernel, $x, $y, $rows, $($(($X $Y))+)+ => $fields)
+    ($run:expr, $kernel:ident[$x:expr, $y:expr] up to $rows:expr, $(($($X:literal)+: $Y:tt))+ => $fields:tt) => {
+        run!(@ $run, $kernel, $x, $y, $rows, $($(($X $Y))+)+ => $fields)
     };
-    (@ $V:ty, $kernel:ident, $x:expr, $y:expr, $rows:expr, $(($X:literal [$($Y:literal)+]))+ => $fields:tt) => {
+    (@ $run:expr, $kernel:ident, $x:expr, $y:expr, $rows:expr, $(($X:literal [$($Y:literal)+]))+ => $fields:tt) => {
         match ($x, $y) {
-            $($(($X, $Y) if $X <= $rows => Kernel::<$V>::run($kernel::<_, $X, $Y> $fields),)+)+
+            $($(($X, $Y) if $X <= $rows => $run($kernel::<_, $X, $Y> $fields),)+)+
             (x, y) => unreachable!("no kernel of {x} x {y}"),
         }
     };
 }
 
+pub(super) use run;
+
 /// A tile of one product of the batch.
 ///
-/// Valid memory: A, B and C as the plan's spec says; `shared` as packed by [`PackShared`], if the plan shares B;
+/// Valid memory: A, B and C as the plan's spec says; `shared` as packed by [`PackPanels`], if the plan shares B;
 /// `local`, the worker's own scratch.
 pub struct Tile<'a, T> {
     pub plan: &'a Plan,
@@ -72,7 +73,7 @@ impl<T: Element> Tile<'_, T> {
                     let a = self.a.offset(at(rows.start, spec.a_strides[0]));
                     let b = self.b.offset(at(columns.start, spec.b_strides[1]));
                     let target = self.target(rows.start, columns.start, spec.accumulate);
-                    run!(V, Dot[rows.len(), columns.len()] up to DOT_ROWS,
+                    run!(Kernel::<V>::run, Dot[rows.len(), columns.len()] up to DOT_ROWS,
                         (1: [1 2 3 4 5 6 7 8]) (2 3: [1 2 3 4]) =>
                         { k: spec.k, a, a_stride: spec.a_strides[0], b, b_stride: spec.b_strides[1], target });
                 }
@@ -143,7 +144,8 @@ impl<T: Element> Tile<'_, T> {
                         (a.offset(at(rows.start, spec.a_strides[0])), spec.a_strides)
                     };
                     let target = self.target(rows.start, column, accumulate);
-                    run!(V, Outer[rows.len(), vectors] up to V::ROWS,
+                    // As functions of their own: in one large function the compiler keeps sums in memory.
+                    run!(V::launch, Outer[rows.len(), vectors] up to V::ROWS,
                         (1: [1 2 4 8]) (2 3: [1 2 4]) (4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
                         { k, a, a_strides, b, b_stride, target, columns });
                 }
@@ -162,51 +164,30 @@ impl<T: Element> Tile<'_, T> {
     }
 }
 
-/// Packs one panel of B for all of k.
+/// Packs some panels of B, for some rows of k.
 ///
 /// Valid memory: B as the plan's spec says, and `packed` for as much as the plan says.
-pub struct PackPanel<'a, T> {
+pub struct PackPanels<'a, T> {
     pub plan: &'a Plan,
     pub b: *const T,
     pub packed: *mut T,
-    pub panel: usize,
+    pub depth: Range<usize>,
+    pub panels: Range<usize>,
 }
 
-impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackPanel<'_, T> {
+impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackPanels<'_, T> {
     #[inline(always)]
     unsafe fn run(self) {
-        let Self { plan, b, packed, panel } = self;
-        let depth = 0..plan.spec.k;
-        // SAFETY: the panel lies within B and within the packed memory.
-        unsafe {
-            let to = packed.add(plan.packed_offset(&depth, panel));
-            V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
-        }
-    }
-}
-
-/// One task of the first phase of a product that shares B: packs some of its panels.
-///
-/// Valid memory: B as the plan's spec says, and `shared` for as much as the plan asks.
-pub struct PackShared<'a, T> {
-    pub plan: &'a Plan,
-    pub b: *const T,
-    pub shared: *mut T,
-    /// Which task, of [`Plan::pack_tasks`].
-    pub index: usize,
-}
-
-impl<T: Element, V: Vector<Element = T>> Kernel<V> for PackShared<'_, T> {
-    #[inline(always)]
-    unsafe fn run(self) {
-        let Self { plan, b, shared, index } = self;
-        for unit in part(index, plan.pack_tasks(), plan.k_blocks * plan.panels) {
-            let depth = part(unit / plan.panels, plan.k_blocks, plan.spec.k);
-            let panel = unit % plan.panels;
-            // SAFETY: the panel lies within B and within the shared scratch.
-            unsafe {
-                let to = shared.add(plan.packed_offset(&depth, panel));
-                V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
+        let Self { plan, b, packed, depth, panels } = self;
+        let step = if plan.packs_rows() { PACK_ROWS } else { depth.len().max(1) };
+        for start in depth.clone().step_by(step) {
+            let depth = start..depth.end.min(start + step);
+            for panel in panels.clone() {
+                // SAFETY: the panel lies within B and within the packed memory.
+                unsafe {
+                    let to = packed.add(plan.packed_offset(&depth, panel));
+                    V::launch(plan.pack_panel(b, &depth, panel, V::LANES, to));
+                }
             }
         }
     }

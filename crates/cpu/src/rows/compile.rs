@@ -14,6 +14,16 @@ use crate::walk::Walk;
 pub(super) struct RegType {
     pub dtype: DType,
     pub level: Level,
+    /// Where it points into memory whose rows do not follow each other: the walk, and the bytes from row to row.
+    pub steps: Option<(usize, isize)>,
+}
+
+/// A register as a kernel reads it: whether it is one element for all of a tile (or of a row), and the bytes from row
+/// to row.
+struct Operand {
+    reg: Reg,
+    scalar: bool,
+    step: isize,
 }
 
 pub(super) struct Compiler<'a> {
@@ -21,6 +31,8 @@ pub(super) struct Compiler<'a> {
     pub program: &'a RowProgram,
     pub tile_rows: usize,
     pub wide: bool,
+    /// Tiles have several rows that are long enough to be worked on one by one.
+    pub by_rows: bool,
     pub ops: Vec<TileOp>,
     pub tail: Vec<TileOp>,
     pub walks: Vec<Walk>,
@@ -50,11 +62,11 @@ impl Compiler<'_> {
         let mut sums = vec![];
         for sum in &self.program.column_sums {
             let dtype = self.program.code[sum.reg].dtype;
-            let src = self.full(sum.reg);
+            let Operand { reg: src, step, .. } = self.rows_of(sum.reg);
             let blocks = match *shape {
                 Shape::Rows { block, .. } | Shape::Wide { block, .. } => rows.div_ceil(block),
             };
-            self.ops.push(TileOp::Accumulate { src, sum: sums.len() });
+            self.ops.push(TileOp::Accumulate { src, sum: sums.len(), step });
             let size = dtype.size();
             let offset = self.share(blocks * self.program.cols * size);
             sums.push(Sum {
@@ -75,7 +87,7 @@ impl Compiler<'_> {
     }
 
     fn register(&mut self, dtype: DType, level: Level, home: RegHome) -> Reg {
-        self.types.push(RegType { dtype, level });
+        self.types.push(RegType { dtype, level, steps: None });
         self.homes.push(home);
         self.homes.len() - 1
     }
@@ -99,11 +111,15 @@ impl Compiler<'_> {
             }
             Code::Load(access) => {
                 let walk = Walk::new(access, self.program, dtype.size());
-                let points = walk.is_tile(level, self.tile_rows, self.program.cols);
+                let is_tile = walk.is_tile(level, self.tile_rows, self.program.cols);
+                let step = walk.row_step();
+                let step = step.filter(|_| self.by_rows && level == Level::Full && !is_tile);
+                let points = is_tile || step.is_some();
                 self.walks.push(walk);
                 let walk = self.walks.len() - 1;
                 let home = if points { RegHome::Moving } else { RegHome::Slot(0) };
                 let reg = self.register(dtype, level, home);
+                self.types[reg].steps = step.map(|step| (walk, step));
                 let op = || match points {
                     true => TileOp::Point { reg, walk },
                     false => TileOp::Gather { reg, walk, level },
@@ -128,7 +144,7 @@ impl Compiler<'_> {
             Code::Reduce(kind, from) => {
                 let fold = kernels::fold(self.isa, *kind, dtype)?;
                 let size = dtype.size();
-                let src = self.full(*from);
+                let Operand { reg: src, step, .. } = self.rows_of(*from);
                 let dst = self.register(dtype, Level::Row, RegHome::Slot(0));
                 if self.wide {
                     let chunks = self.program.cols.div_ceil(CHUNK);
@@ -137,7 +153,7 @@ impl Compiler<'_> {
                     self.ops.push(TileOp::ReducePart { src, fold, size, offset });
                     self.tail.push(TileOp::Join { dst, fold, size, offset });
                 } else {
-                    self.ops.push(TileOp::Reduce { dst, src, fold, size });
+                    self.ops.push(TileOp::Reduce { dst, src, fold, size, step });
                 }
                 dst
             }
@@ -164,12 +180,15 @@ impl Compiler<'_> {
         late: bool,
     ) -> Option<Reg> {
         let from = args.first().map_or(dtype, |&r| self.program.code[r].dtype);
-        let mut operands = vec![];
-        let mut scalars = vec![];
+        let by_rows = level == Level::Full
+            && map != Map::Select
+            && args.iter().any(|&arg| self.wants_rows(self.reg_of[arg]));
+        let (mut operands, mut scalars, mut steps) = (vec![], vec![], vec![]);
         for &arg in args {
-            let (reg, scalar) = self.operand(arg, level);
-            operands.push(reg);
-            scalars.push(scalar);
+            let operand = if by_rows { self.by_row(arg) } else { self.operand(arg, level) };
+            operands.push(operand.reg);
+            scalars.push(operand.scalar);
+            steps.push(operand.step);
         }
         let home = RegHome::Slot(0);
         let pad = |a: &[Reg], i: usize| a.get(i).or(a.first()).copied().unwrap_or(0);
@@ -198,32 +217,80 @@ impl Compiler<'_> {
         };
         let args = [pad(&operands, 0), pad(&operands, 1), pad(&operands, 2)];
         let dst = self.register(dtype, level, home);
-        self.push(late, TileOp::Run { f, dst, args, level });
+        let op = match by_rows {
+            true => {
+                let steps = [0, 1, 2].map(|i| steps.get(i).copied().unwrap_or(0));
+                TileOp::RunRows { f, dst, args, steps, dst_step: self.row_bytes(dtype) }
+            }
+            false => TileOp::Run { f, dst, args, level },
+        };
+        self.push(late, op);
         Some(dst)
     }
 
-    /// The register to read for an instruction of `level`, and whether it is one element for all of a tile.
-    fn operand(&mut self, instr: Reg, level: Level) -> (Reg, bool) {
+    /// Bytes of a row of elements of `dtype` in a tile.
+    fn row_bytes(&self, dtype: DType) -> isize {
+        (self.program.cols * dtype.size()) as isize
+    }
+
+    /// True where a register cannot be read as one piece, but row by row it can.
+    fn wants_rows(&self, reg: Reg) -> bool {
+        self.by_rows && (self.types[reg].level == Level::Row || self.types[reg].steps.is_some())
+    }
+
+    /// The register of an instruction, to be read row by row.
+    fn by_row(&self, instr: Reg) -> Operand {
         let reg = self.reg_of[instr];
-        let have = self.types[reg].level;
-        match (have, level) {
-            _ if have == level => (reg, false),
-            (Level::Row, Level::Full) if self.tile_rows > 1 => (self.full(instr), false),
-            _ => (reg, true),
+        let RegType { dtype, level, steps } = self.types[reg];
+        let step = match level {
+            Level::Uniform => 0,
+            Level::Row => dtype.size() as isize,
+            Level::Full => steps.map_or(self.row_bytes(dtype), |(_, step)| step),
+        };
+        Operand { reg, scalar: level != Level::Full, step }
+    }
+
+    /// The register of an instruction with one element per place, to be read row by row.
+    fn rows_of(&mut self, instr: Reg) -> Operand {
+        let operand = self.by_row(instr);
+        match operand.scalar {
+            false => operand,
+            true => {
+                let reg = self.full(instr);
+                let step = self.row_bytes(self.types[reg].dtype);
+                Operand { reg, scalar: false, step }
+            }
         }
     }
 
-    /// The register of an instruction with one element per place.
+    /// The register to read for an instruction of `level`.
+    fn operand(&mut self, instr: Reg, level: Level) -> Operand {
+        let reg = self.reg_of[instr];
+        let (reg, scalar) = match (self.types[reg].level, level) {
+            (Level::Full, Level::Full) => (self.full(instr), false),
+            (have, _) if have == level => (reg, false),
+            (Level::Row, Level::Full) if self.tile_rows > 1 => (self.full(instr), false),
+            _ => (reg, true),
+        };
+        Operand { reg, scalar, step: 0 }
+    }
+
+    /// The register of an instruction with one element per place, as one piece.
     fn full(&mut self, instr: Reg) -> Reg {
         let src = self.reg_of[instr];
-        let RegType { dtype, level } = self.types[src];
-        if level == Level::Full {
+        let RegType { dtype, level, steps } = self.types[src];
+        if level == Level::Full && steps.is_none() {
             return src;
         }
         if let Some(reg) = self.full_of[instr] {
             return reg;
         }
         let dst = self.register(dtype, Level::Full, RegHome::Slot(0));
+        if let Some((walk, _)) = steps {
+            self.ops.push(TileOp::Gather { reg: dst, walk, level });
+            self.full_of[instr] = Some(dst);
+            return dst;
+        }
         let f = kernels::spread(dtype.size());
         self.ops.push(match level {
             Level::Row if self.tile_rows > 1 => TileOp::Expand { f, dst, src, size: dtype.size() },
@@ -236,7 +303,7 @@ impl Compiler<'_> {
     fn stores(&mut self, overlaps: &dyn Fn(usize, usize) -> bool) {
         let mut sources = vec![];
         for store in &self.program.stores {
-            let RegType { dtype, level: have } = self.types[self.reg_of[store.reg]];
+            let RegType { dtype, level: have, .. } = self.types[self.reg_of[store.reg]];
             // A row of no elements still has its one row-level element.
             let level = match store.to.col_stride == 0 && self.program.cols != 1 {
                 true => Level::Row,
@@ -295,7 +362,10 @@ impl Compiler<'_> {
         let Some(maker) = self.ops.iter().position(|op| op.defines() == Some(reg)) else {
             return false;
         };
-        let runs = matches!(self.ops[maker], TileOp::Run { .. } | TileOp::Gather { .. });
+        let runs = matches!(
+            self.ops[maker],
+            TileOp::Run { .. } | TileOp::RunRows { .. } | TileOp::Gather { .. }
+        );
         let whole = self.walks[walk].is_tile(level, self.tile_rows, self.program.cols);
         // A gather may read what it would overwrite.
         let from = if matches!(self.ops[maker], TileOp::Gather { .. }) { maker } else { maker + 1 };

@@ -23,8 +23,8 @@ use op::TileOp;
 
 /// Elements of a tile made of several short rows.
 const TILE: usize = 1024;
-/// Rows of at least this many elements are tiles of their own.
-const LONG: usize = 128;
+/// Rows of at least this many elements are worth a call each: see [`TileOp::RunRows`].
+const LONG: usize = 64;
 /// Elements that one task works on.
 const TASK: usize = 8192;
 /// Work (elements × instructions) below which handing tasks to other threads costs more than it saves.
@@ -124,7 +124,7 @@ impl Rows {
             let block = if blocked { column_block(rows) } else { 1 };
             Shape::Wide { block, group: TASK / CHUNK }
         } else {
-            let tile = if cols >= LONG { 1 } else { (TILE / cols.max(1)).max(1) };
+            let tile = (TILE / cols.max(1)).max(1);
             let per_task = (TASK / cols.max(1)).max(1).next_multiple_of(tile);
             Shape::Rows { tile, block: if blocked { column_block(rows) } else { per_task } }
         };
@@ -136,6 +136,7 @@ impl Rows {
                 Shape::Wide { .. } => 1,
             },
             wide: matches!(shape, Shape::Wide { .. }),
+            by_rows: matches!(shape, Shape::Rows { tile, .. } if tile > 1) && cols >= LONG,
             ops: vec![],
             tail: vec![],
             walks: vec![],
@@ -370,6 +371,18 @@ impl Rows {
                             tile.count(level),
                         );
                     }
+                    TileOp::RunRows { f, dst, args, steps, dst_step } => {
+                        let [a, b, c] = args.map(|r| regs[r]);
+                        for i in 0..tile.rows as isize {
+                            f(
+                                regs[dst].offset(i * dst_step),
+                                a.offset(i * steps[0]),
+                                b.offset(i * steps[1]),
+                                c.offset(i * steps[2]),
+                                tile.cols,
+                            );
+                        }
+                    }
                     TileOp::Choose { dst, cond, yes, no } => {
                         regs[dst] = if *regs[cond] != 0 { regs[yes] } else { regs[no] };
                     }
@@ -379,11 +392,11 @@ impl Rows {
                             f(regs[dst].add(i * tile.cols * size), src, src, src, tile.cols);
                         }
                     }
-                    TileOp::Reduce { dst, src, fold, size } => {
+                    TileOp::Reduce { dst, src, fold, size, step } => {
                         // At most ROW_LIMIT / CHUNK partial results.
                         let mut partials = [0u64; ROW_LIMIT / CHUNK];
                         for i in 0..tile.rows {
-                            let row = regs[src].add(i * tile.cols * size);
+                            let row = regs[src].offset(i as isize * step);
                             let to = regs[dst].add(i * size);
                             fold.row(to, row, tile.cols, size, partials.as_mut_ptr().cast());
                         }
@@ -408,11 +421,11 @@ impl Rows {
                             cols,
                         );
                     }
-                    TileOp::Accumulate { src, sum } => {
+                    TileOp::Accumulate { src, sum, step } => {
                         let sum = &self.sums[sum];
                         let start = (block * self.cols + tile.col) * sum.size;
                         for i in 0..tile.rows {
-                            let row = regs[src].add(i * tile.cols * sum.size);
+                            let row = regs[src].offset(i as isize * step);
                             (sum.add)(memory.shared.add(sum.offset + start), row, tile.cols);
                         }
                     }

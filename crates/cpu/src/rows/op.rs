@@ -32,6 +32,15 @@ pub(super) enum TileOp {
         args: [Reg; 3],
         level: Level,
     },
+    /// As `Run`, row by row: operands advance by `steps` bytes, so that one may have an element for each row, or be the
+    /// same for all.
+    RunRows {
+        f: TileFn,
+        dst: Reg,
+        args: [Reg; 3],
+        steps: [isize; 3],
+        dst_step: isize,
+    },
     /// A choice that is the same for all elements: no element is touched.
     Choose {
         dst: Reg,
@@ -52,6 +61,7 @@ pub(super) enum TileOp {
         src: Reg,
         fold: Fold,
         size: usize,
+        step: isize,
     },
     /// A chunk's part of a row reduction.
     ReducePart {
@@ -75,6 +85,7 @@ pub(super) enum TileOp {
     Accumulate {
         src: Reg,
         sum: usize,
+        step: isize,
     },
 }
 
@@ -86,6 +97,7 @@ impl TileOp {
                 Some(reg)
             }
             TileOp::Run { dst, .. }
+            | TileOp::RunRows { dst, .. }
             | TileOp::Choose { dst, .. }
             | TileOp::Expand { dst, .. }
             | TileOp::Reduce { dst, .. }
@@ -100,7 +112,7 @@ impl TileOp {
             | TileOp::Gather { .. }
             | TileOp::Index { .. }
             | TileOp::Join { .. } => vec![],
-            TileOp::Run { args, .. } => args.to_vec(),
+            TileOp::Run { args, .. } | TileOp::RunRows { args, .. } => args.to_vec(),
             TileOp::Choose { cond, yes, no, .. } => vec![cond, yes, no],
             TileOp::Expand { src, .. }
             | TileOp::Reduce { src, .. }

@@ -1,6 +1,36 @@
-//! Images and sequences of images from class folders.
+//! Images and sequences of images from class folders, read by the `image` crate: PNG, JPEG and GIF.
+//!
+//! An image is laid over white where it lets light through, turned to grey where one channel is wanted (Rec. 709:
+//! 0.2126 R + 0.7152 G + 0.0722 B), and resized (bilinear, averaging where it shrinks). A sample that is an animation
+//! or a folder of images, in the order of the numbers in their names, is a sequence: as many images as all have,
+//! evenly spaced.
 
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use image::codecs::gif::GifDecoder;
+use image::imageops::{FilterType, resize};
+use image::{
+    AnimationDecoder, ColorType, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
+    ImageResult, Limits, RgbImage, RgbaImage,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::encoding::Encoding;
+use crate::error::DataError;
+use crate::features::{Features, Raw};
+use crate::files::Files;
+use crate::options::SourceOptions;
+use crate::place::Place;
+use crate::samples::{Samples, unlabelled};
+use crate::source::Loaded;
+
+/// The longer side of an image where nobody says, at most.
+const MAX_SIDE: usize = 64;
+/// Images in a sample where nobody says, at most.
+const MAX_FRAMES: usize = 16;
+/// The longest side that is believed.
+const MAX_PIXELS: u32 = 1 << 15;
 
 /// How an image file becomes bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,4 +44,257 @@ pub struct Images {
     /// Images in a sample, where samples are sequences.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frames: Option<usize>,
+}
+
+/// Reads images with their classes.
+pub(crate) fn read(
+    files: Files,
+    name: &str,
+    options: &SourceOptions,
+    known: Option<(&Images, &[String])>,
+) -> Result<Loaded, DataError> {
+    let mut samples = Samples::find(files, options, known.map(|(_, classes)| classes), true)?;
+    let images = match known {
+        Some((images, _)) => images.clone(),
+        None => {
+            let (files, groups) = samples.learn();
+            Images::fit(files, &groups, options)?
+        }
+    };
+    let encoding = Encoding::Images(images.clone());
+    samples.load(name, encoding, |files, groups| images.encode(files, groups))
+}
+
+/// Reads images to predict on.
+pub(crate) fn read_features(mut files: Files, images: &Images) -> Result<Features, DataError> {
+    let groups = unlabelled(&files, true);
+    let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
+    images.encode(&mut files, &groups)
+}
+
+/// What a file says of itself without its pixels, as far as that is possible.
+struct Probe {
+    height: usize,
+    width: usize,
+    grey: bool,
+    frames: usize,
+}
+
+impl Images {
+    /// What suits the images to learn from, where `options` do not say it.
+    fn fit(
+        files: &mut Files,
+        groups: &[&[usize]],
+        options: &SourceOptions,
+    ) -> Result<Images, DataError> {
+        let mut sizes: BTreeMap<[usize; 2], usize> = BTreeMap::new();
+        let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut grey = true;
+        for group in groups {
+            let mut frames = 0;
+            for &file in *group {
+                let found = probe(&files.read(file)?, &files.place(file))?;
+                *sizes.entry([found.height, found.width]).or_default() += 1;
+                grey &= found.grey;
+                frames = if group.len() == 1 { found.frames } else { group.len() };
+            }
+            *counts.entry(frames).or_default() += 1;
+        }
+        let usual = sizes.iter().max_by_key(|&(_, count)| count).map_or([1, 1], |(&size, _)| size);
+        let [height, width] = options.size.map_or_else(|| shrunk(usual), |size| size.pixels());
+        let channels = match options.channels {
+            None => {
+                if grey {
+                    1
+                } else {
+                    3
+                }
+            }
+            Some(channels @ (1 | 3)) => channels,
+            Some(other) => {
+                return Err(DataError::option(
+                    "channels",
+                    format!("{other} is no number of channels of an image"),
+                    "1 makes images grey, 3 gives them red, green and blue",
+                ));
+            }
+        };
+        let sequences = counts.keys().any(|&frames| frames > 1);
+        let usual = counts.iter().max_by_key(|&(_, count)| count).map_or(1, |(&frames, _)| frames);
+        let frames = options.frames.or(sequences.then(|| usual.clamp(2, MAX_FRAMES)));
+        Ok(Images { channels, height, width, frames })
+    }
+
+    fn encode(&self, files: &mut Files, groups: &[&[usize]]) -> Result<Features, DataError> {
+        let Images { channels, height, width, frames } = *self;
+        // The numbers may come from an edited file.
+        let sound = |n: usize| (1..=MAX_PIXELS as usize).contains(&n);
+        if !([height, width, frames.unwrap_or(1)].into_iter().all(sound)
+            && [1, 3].contains(&channels))
+        {
+            let problem = format!("{self:?} describes no image");
+            return Err(DataError::Inconsistent { name: "image encoding".into(), problem });
+        }
+        let area = height * width;
+        let count = frames.unwrap_or(1);
+        let mut raw = Vec::new();
+        for group in groups {
+            let start = raw.len();
+            raw.resize(start + channels * count * area, 0);
+            for (frame, image) in self.frames(files, group)?.iter().enumerate() {
+                let pixels = self.pixels(image);
+                for channel in 0..channels {
+                    let at = start + (channel * count + frame) * area;
+                    let plane = pixels.iter().skip(channel).step_by(channels);
+                    raw[at..at + area].iter_mut().zip(plane).for_each(|(out, &byte)| *out = byte);
+                }
+            }
+        }
+        let shape = match frames {
+            None => vec![channels, height, width],
+            Some(frames) => vec![channels, frames, height, width],
+        };
+        Features::new(Raw::U8(raw), shape)?.with_full_scale(255.0)
+    }
+
+    /// The images of a sample, as many as a sample has.
+    fn frames(&self, files: &mut Files, group: &[usize]) -> Result<Vec<RgbaImage>, DataError> {
+        let count = self.frames.unwrap_or(1);
+        if let [file] = group {
+            return decode(&files.read(*file)?, count, &files.place(*file));
+        }
+        let mut images = Vec::new();
+        for i in spaced(count, group.len()) {
+            images.extend(decode(&files.read(group[i])?, 1, &files.place(group[i]))?);
+        }
+        Ok(images)
+    }
+
+    /// An image in the right size and channels, pixel after pixel.
+    fn pixels(&self, image: &RgbaImage) -> Vec<u8> {
+        let (height, width) = (self.height as u32, self.width as u32);
+        let fits = image.dimensions() == (width, height);
+        let rgb = |pixel: &image::Rgba<u8>| {
+            let [r, g, b, alpha] = pixel.0.map(u32::from);
+            [r, g, b].map(|c| (c * alpha + 255 * (255 - alpha) + 127) / 255)
+        };
+        let grey = |[r, g, b]: [u32; 3]| (2126 * r + 7152 * g + 722 * b + 5000) / 10_000;
+        let (w, h) = image.dimensions();
+        let raw: Vec<u8> = match self.channels {
+            1 => image.pixels().map(|pixel| grey(rgb(pixel)) as u8).collect(),
+            _ => image.pixels().flat_map(|pixel| rgb(pixel).map(|c| c as u8)).collect(),
+        };
+        if fits {
+            return raw;
+        }
+        // The lengths are those of the image, so there always is one.
+        let resized = match self.channels {
+            1 => GrayImage::from_raw(w, h, raw)
+                .map(|image| resize(&image, width, height, FilterType::Triangle).into_raw()),
+            _ => RgbImage::from_raw(w, h, raw)
+                .map(|image| resize(&image, width, height, FilterType::Triangle).into_raw()),
+        };
+        resized.unwrap_or_default()
+    }
+}
+
+/// A size whose longer side is no longer than it should be.
+fn shrunk([height, width]: [usize; 2]) -> [usize; 2] {
+    let longer = height.max(width);
+    if longer <= MAX_SIDE {
+        return [height, width];
+    }
+    [height, width].map(|side| ((side * MAX_SIDE * 2 + longer) / (2 * longer)).max(1))
+}
+
+fn unreadable(place: &Place) -> impl Fn(ImageError) -> DataError {
+    move |error| {
+        DataError::content(
+            place.clone(),
+            format!("the image cannot be read: {error}"),
+            "the file is damaged, cut short or no PNG, JPEG or GIF; save it again, or leave it \
+            out",
+        )
+    }
+}
+
+fn limits() -> Limits {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_PIXELS);
+    limits.max_image_height = Some(MAX_PIXELS);
+    limits
+}
+
+fn reader(bytes: &[u8]) -> ImageResult<ImageReader<Cursor<&[u8]>>> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
+    reader.limits(limits());
+    Ok(reader)
+}
+
+fn is_gif(bytes: &[u8]) -> bool {
+    matches!(image::guess_format(bytes), Ok(ImageFormat::Gif))
+}
+
+/// Shows the images of an animation one after the other, and gives their number.
+fn gif(bytes: &[u8], mut each: impl FnMut(usize, RgbaImage)) -> ImageResult<usize> {
+    let mut decoder = GifDecoder::new(Cursor::new(bytes))?;
+    decoder.set_limits(limits())?;
+    let mut frames = 0;
+    for frame in decoder.into_frames() {
+        each(frames, frame?.into_buffer());
+        frames += 1;
+    }
+    Ok(frames)
+}
+
+fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
+    let probe = || {
+        if is_gif(bytes) {
+            let (mut grey, mut size) = (true, (1, 1));
+            let frames = gif(bytes, |_, image| {
+                grey &= image.pixels().all(|p| p[0] == p[1] && p[1] == p[2]);
+                size = image.dimensions();
+            })?;
+            return Ok((size.1, size.0, grey, frames));
+        }
+        let decoder = reader(bytes)?.into_decoder()?;
+        let (width, height) = decoder.dimensions();
+        let grey = matches!(
+            decoder.color_type(),
+            ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16
+        );
+        Ok((height, width, grey, 1))
+    };
+    let (height, width, grey, frames) = probe().map_err(unreadable(place))?;
+    Ok(Probe { height: height as usize, width: width as usize, grey, frames })
+}
+
+/// So many images of a file: of an animation evenly spaced ones, of others the one there is.
+fn decode(bytes: &[u8], count: usize, place: &Place) -> Result<Vec<RgbaImage>, DataError> {
+    let decode = || {
+        if !is_gif(bytes) {
+            return Ok(vec![reader(bytes)?.decode()?.into_rgba8(); count]);
+        }
+        let held = gif(bytes, |_, _| {})?;
+        let mut images = Vec::new();
+        gif(bytes, |at, image| {
+            let times = spaced(count, held).filter(|&i| i == at).count();
+            images.extend(std::iter::repeat_n(image, times));
+        })?;
+        Ok(images)
+    };
+    let images = decode().map_err(unreadable(place))?;
+    match images.is_empty() {
+        false => Ok(images),
+        true => Err(DataError::content(
+            place.clone(),
+            "there is no image in it",
+            "save it again, or leave it out",
+        )),
+    }
+}
+
+/// Which of `held` images make a sequence of `count`.
+fn spaced(count: usize, held: usize) -> impl Iterator<Item = usize> {
+    (0..count).map(move |frame| frame * held / count)
 }

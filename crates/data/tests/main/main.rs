@@ -1,11 +1,21 @@
 //! The data crate from outside: files as they come, broken ones above all, and what the trainer asks of a set.
 
+mod audio;
 mod batches;
 mod damage;
 mod files;
 mod idx;
+mod images;
+mod language;
+mod options;
+mod pairs;
+mod ratings;
 mod real;
 mod scaling;
+mod series;
 mod sets;
 mod sources;
 mod splits;
+mod tables;
+mod tagged;
+mod texts;

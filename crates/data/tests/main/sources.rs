@@ -1,8 +1,8 @@
 //! What the user may type, and what is said where it leads nowhere.
 
 use thalweg_data::{
-    DataError, Dataset, EMBEDDED, Encoding, Features, Loaded, Raw, SourceOptions, Targets, open,
-    open_as, open_features,
+    DataError, Dataset, EMBEDDED, Encoding, Features, IGNORED, Kind, Loaded, Raw, SourceOptions,
+    Targets, open, open_as, open_features, open_with,
 };
 
 use crate::files::*;
@@ -72,19 +72,23 @@ fn kinds_that_are_not_read_today_are_named() {
     let folder = tempfile::tempdir().unwrap();
     assert_says(
         open(text(folder.path())),
-        &[text(folder.path()), "folder is empty", "IDX", "digits"],
+        &[text(folder.path()), "there is no file in it", "IDX", "digits"],
     );
-    let csv = put(folder.path(), "table.csv", b"a,b\n1,2\n");
+    let odd = put(folder.path(), "table.xls", b"a,b\n1,2\n");
     let wanted =
-        [text(&csv), "not a kind of data that is read today", "a .csv file", "IDX", "digits"];
-    assert_says(open(text(&csv)), &wanted);
-    assert_says(features_of(text(&csv)), &wanted);
-    put(folder.path(), "zebra.png", b"");
-    assert_says(open(text(folder.path())), &["2 entries", "'table.csv' first"]);
+        [text(&odd), "not a kind of data that is read today", "a .xls file", "WAV", "digits"];
+    assert_says(open(text(&odd)), &wanted);
+    assert_says(features_of(text(&odd)), &[text(&odd), "two zero bytes", "61 2c 62 0a"]);
+    put(folder.path(), "zebra.mp3", b"");
+    assert_says(open(text(folder.path())), &["2 files", "'table.xls' first"]);
     assert_says(features_of(text(folder.path())), &["has no file train-images-idx3-ubyte[.gz]"]);
-    let odd = put(folder.path(), "noname", b"");
-    assert_says(open(text(&odd)), &["without an extension"]);
-    assert_says(open(text(&csv.join("below"))), &["cannot read", "below"]);
+    let unnamed = put(folder.path(), "noname", b"");
+    assert_says(open(text(&unnamed)), &["without an extension"]);
+    assert_says(open(text(&odd.join("below"))), &["cannot read", "below"]);
+    let stars = folder.path().join("*.wav");
+    assert_says(open(text(&stars)), &["there is no file in it"]);
+    let options = SourceOptions { kind: Some(Kind::Idx), ..Default::default() };
+    assert_says(open_with(text(&odd), &options), &["which part of an IDX set"]);
     #[cfg(unix)]
     assert_says(open("/dev/null"), &["/dev/null is not a plain file"]);
 }
@@ -146,6 +150,18 @@ fn parts_that_do_not_fit_make_no_set() {
         Dataset::new("x", features(), values(&[0.0, f32::NAN], 1)),
         &["target of row 1 is NaN"],
     );
+    let sequence = |labels: &[i64], length| Targets::Sequence {
+        labels: labels.into(),
+        length,
+        names: vec!["a".into(), "b".into()],
+    };
+    assert!(Dataset::new("x", features(), sequence(&[0, 1, IGNORED, 1], 2)).is_ok());
+    assert_says(
+        Dataset::new("x", features(), sequence(&[0, 1, 2, 0], 2)),
+        &["row 1 has label 2", "2 classes"],
+    );
+    assert_says(Dataset::new("x", features(), sequence(&[0; 5], 2)), &["5 labels", "rows of 2"]);
+    assert_says(Dataset::new("x", features(), sequence(&[], 0)), &["rows of 0"]);
 
     assert_says(Features::new(Raw::U8(vec![1; 7]), vec![3]), &["7 values", "samples of 3"]);
     assert_says(Features::new(Raw::U8(vec![]), vec![3]), &["0 values"]);
@@ -153,6 +169,10 @@ fn parts_that_do_not_fit_make_no_set() {
     assert_says(Features::new(Raw::U8(vec![1]), vec![2, 0]), &["[2, 0] is no shape"]);
     assert_says(Features::new(Raw::U8(vec![1]), vec![usize::MAX, 2]), &["is no shape"]);
     assert_says(Features::new(Raw::F32(vec![0.0, f32::INFINITY]), vec![1]), &["row 1 holds inf"]);
+    assert_says(
+        Features::new(Raw::I64(vec![0, 1, -1]), vec![1]),
+        &["row 2 holds the id -1", "ids start at 0"],
+    );
     assert_says(features().with_full_scale(0.0), &["full scale 0"]);
     assert_says(features().with_full_scale(f32::NAN), &["full scale NaN"]);
 }

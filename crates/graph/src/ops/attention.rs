@@ -8,6 +8,7 @@
 use crate::composite;
 use crate::dtype::DType;
 use crate::error::OpError;
+use crate::layout::Layout;
 use crate::op::Op;
 use crate::reference::{Data, RefValue};
 use crate::shape::Shape;
@@ -197,6 +198,12 @@ impl Attention {
     }
 }
 
+/// Queries, keys, values and cotangents may lie anywhere as long as the elements of each are side by side; masks
+/// anywhere at all.
+fn reads(is_mask: bool, layout: &Layout) -> bool {
+    is_mask || layout.shape.last() == Some(&1) || layout.strides.last() == Some(&1)
+}
+
 impl Op for Attention {
     fn name(&self) -> &'static str {
         "attention"
@@ -228,9 +235,24 @@ impl Op for Attention {
     fn reference(&self, inputs: &[RefValue], _: &Shape, _: DType) -> Result<Data, OpError> {
         composite::reference(inputs, |x| self.decompose(x))
     }
+    fn reads(&self, input: usize, layout: &Layout) -> bool {
+        reads(input == 3, layout)
+    }
+    fn multiply_adds(&self, inputs: &[Tensor], _: &Tensor) -> u64 {
+        let size = AttentionSize::of(inputs);
+        let pairs = |query: usize| match self.causal {
+            true => (query + 1).min(size.keys),
+            false => size.keys,
+        };
+        let pairs = (0..size.queries).map(|query| pairs(query) as u64).sum::<u64>();
+        (size.batch * size.heads * (size.width + size.value_width)) as u64 * pairs
+    }
 }
 
 impl AttentionGrad {
+    /// Where what is packed stands among the inputs.
+    const PACKED: usize = 3;
+
     /// With P the weights and dP = g·vᵀ: dv = Pᵀ·g, dS = P ∘ (dP − Σⱼ P ∘ dP)·scale, dq = dS·k, dk = dSᵀ·q.
     fn decompose(&self, inputs: &[Tensor]) -> Tensor {
         let (q, k, v, g) = (&inputs[0], &inputs[1], &inputs[2], &inputs[4]);
@@ -273,6 +295,12 @@ impl Op for AttentionGrad {
     }
     fn reference(&self, inputs: &[RefValue], _: &Shape, _: DType) -> Result<Data, OpError> {
         composite::reference(inputs, |x| self.decompose(x))
+    }
+    fn reads(&self, input: usize, layout: &Layout) -> bool {
+        match input {
+            Self::PACKED => layout.is_contiguous(),
+            _ => reads(input == 5, layout),
+        }
     }
 }
 

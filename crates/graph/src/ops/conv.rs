@@ -176,6 +176,9 @@ impl Op for Conv {
         });
         Ok(Data::Float(y))
     }
+    fn multiply_adds(&self, inputs: &[Tensor], y: &Tensor) -> u64 {
+        products(&inputs[1], y)
+    }
 }
 
 impl Op for ConvInputGrad {
@@ -214,6 +217,9 @@ impl Op for ConvInputGrad {
         });
         Ok(Data::Float(dx))
     }
+    fn multiply_adds(&self, inputs: &[Tensor], _: &Tensor) -> u64 {
+        products(&inputs[1], &inputs[0])
+    }
 }
 
 impl Op for ConvWeightGrad {
@@ -248,6 +254,14 @@ impl Op for ConvWeightGrad {
         });
         Ok(Data::Float(dw))
     }
+    fn multiply_adds(&self, inputs: &[Tensor], w: &Tensor) -> u64 {
+        products(w, &inputs[1])
+    }
+}
+
+/// The products of a convolution with weight `w` and result `y`, those with padding included.
+fn products(w: &Tensor, y: &Tensor) -> u64 {
+    y.numel() as u64 * w.shape()[1..].iter().map(|&extent| extent as u64).product::<u64>()
 }
 
 fn input_grad(spec: &ConvSpec, extents: &[usize], g: &Tensor, w: &Tensor) -> Tensor {

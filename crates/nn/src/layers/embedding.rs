@@ -33,6 +33,8 @@ pub struct Embedding {
     layer: Arc<Layer>,
     weight: Param,
     #[module(skip)]
+    init: Init,
+    #[module(skip)]
     padding: Option<usize>,
 }
 
@@ -40,8 +42,14 @@ impl Embedding {
     /// A table of `num` rows of `dim` numbers.
     #[track_caller]
     pub fn new(num: usize, dim: usize) -> Embedding {
-        let init = Init::Normal { mean: 0.0, std: 1.0 };
-        Embedding::from_param(Param::new("weight", [num, dim], init))
+        Embedding::initialised(num, dim, Init::Normal { mean: 0.0, std: 1.0 })
+    }
+
+    /// A table that begins as told.
+    #[track_caller]
+    pub fn initialised(num: usize, dim: usize, init: Init) -> Embedding {
+        let table = Embedding::from_param(Param::new("weight", [num, dim], init.clone()));
+        Embedding { init, ..table }
     }
 
     /// A table that is shared with whoever else holds it, such as an output layer: `weight` is `[num, dim]`.
@@ -51,14 +59,15 @@ impl Embedding {
             [num, dim] => format!("Embedding {num} → {dim}"),
             _ => format!("Embedding with weight {}", weight.shape()),
         };
-        Embedding { layer: Layer::new(kind), weight, padding: None }
+        let init = Init::Normal { mean: 0.0, std: 1.0 };
+        Embedding { layer: Layer::new(kind), weight, init, padding: None }
     }
 
     /// Lets row `index` stand for nothing: it begins at zero and is not trained. It makes the table anew, so it
     /// comes before the table is shared or bound.
     #[track_caller]
     pub fn padding_idx(mut self, index: usize) -> Embedding {
-        let init = Init::Normal { mean: 0.0, std: 1.0 };
+        let init = self.init.clone();
         self.weight = Param::with_zero_row("weight", self.weight.shape(), init, index);
         self.padding = Some(index);
         self

@@ -82,7 +82,9 @@ impl LayerNorm {
         let axes: Vec<isize> = (1..=self.shape.rank() as isize).map(|axis| -axis).collect();
         let centred = x - x.mean(&axes).keepdim(x, &axes);
         let var = (&centred * &centred).mean(&axes).keepdim(x, &axes);
-        affine(centred / (var + self.eps).sqrt(), &self.weight, &self.bias, |p| p.tensor())
+        // Most of the gradient of a factor is computed once per row; that of a divisor is not.
+        let factor = 1.0 / (var + self.eps).sqrt();
+        affine(centred * factor, &self.weight, &self.bias, |p| p.tensor())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thalweg_graph::{Layer, OpError, Tensor};
 
 use crate::init::Init;
-use crate::layers::{forward_in, needs_one, origin};
+use crate::layers::{check_dtype, forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module};
 
@@ -87,13 +87,7 @@ impl Linear {
             let shape = bias.shape();
             return Err(OpError::shape(format!("the bias must be [{outputs}], got {shape}")));
         }
-        if x.dtype() != self.weight.dtype() {
-            let (want, got) = (self.weight.dtype(), x.dtype());
-            let what = format!("expects {want}, got {got}{}{}", x.shape(), origin(x));
-            return Err(
-                OpError::dtype(what).hint(format!("convert with cast(DType::{want:?}) first"))
-            );
-        }
+        check_dtype(x, &self.weight)?;
         if x.rank() == 0 || x.dim(-1) != inputs {
             let (got, shape) = (x.dim(-1), x.shape());
             let what = match x.rank() {

@@ -6,40 +6,54 @@
 //! names the layer.
 
 mod activation;
-mod attention;
 mod batch_norm;
+mod conv;
+mod conv_transpose;
 mod dropout;
 mod embedding;
 mod flatten;
+mod group_norm;
 mod join;
 mod layer_norm;
 mod linear;
-mod padding;
-mod pool_time;
-mod positions;
-mod recurrent;
-mod transformer;
+mod noise;
+mod penalised;
+mod pool;
+mod reshape;
+mod sequence;
+mod spatial;
+mod upsample;
 
 pub use activation::{
     Elu, Gelu, LeakyRelu, LogSoftmax, Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
-pub use attention::MultiheadAttention;
-pub use batch_norm::BatchNorm1d;
-pub use dropout::Dropout;
+pub use batch_norm::{BatchNorm, BatchNorm1d, BatchNorm2d, BatchNorm3d};
+pub use conv::{Conv, Conv1d, Conv2d, Conv3d};
+pub use conv_transpose::{ConvTranspose, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d};
+pub use dropout::{ChannelDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, StochasticDepth};
 pub use embedding::Embedding;
 pub use flatten::Flatten;
+pub use group_norm::{GroupNorm, InstanceNorm, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d};
 pub use join::Join;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
-pub use padding::{lengths, within};
-pub use pool_time::{Pool, PoolTime};
-pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
-pub use recurrent::{Carry, Gru, Lstm, Rnn};
-pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};
+pub use noise::{GaussianNoise, Reparameterize};
+pub use penalised::Penalised;
+pub use pool::{
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool,
+    AdaptiveMaxPool1d, AdaptiveMaxPool2d, AdaptiveMaxPool3d, AvgPool, AvgPool1d, AvgPool2d,
+    AvgPool3d, GlobalAvgPool, GlobalMaxPool, MaxPool, MaxPool1d, MaxPool2d, MaxPool3d,
+};
+pub use reshape::{Reshape, Unsqueeze};
+pub use sequence::*;
+pub use spatial::{Padding, PerAxis};
+pub use upsample::Upsample;
 
 use std::sync::Arc;
 
 use thalweg_graph::{Layer, OpError, Tensor};
+
+use crate::param::Param;
 
 /// Runs a layer's `forward` in its name: on an input that `check` accepts, else poisoned with what it says, at the line
 /// that called `forward`.
@@ -50,12 +64,23 @@ fn forward_in(
     check: impl FnOnce() -> Result<(), OpError>,
     forward: impl FnOnce() -> Tensor,
 ) -> Tensor {
+    checked(layer, x, check, |()| forward())
+}
+
+/// [`forward_in`] with what `check` finds out.
+#[track_caller]
+fn checked<T>(
+    layer: &Arc<Layer>,
+    x: &Tensor,
+    check: impl FnOnce() -> Result<T, OpError>,
+    forward: impl FnOnce(T) -> Tensor,
+) -> Tensor {
     if x.error().is_some() {
         return x.clone();
     }
     let _entered = layer.enter();
     match check() {
-        Ok(()) => forward(),
+        Ok(found) => forward(found),
         Err(error) => Tensor::poison("forward", error),
     }
 }
@@ -78,4 +103,14 @@ fn check_float(x: &Tensor) -> Result<(), OpError> {
     }
     let what = format!("expects a float input, got {}{}{}", x.dtype(), x.shape(), origin(x));
     Err(OpError::dtype(what).hint("convert with cast(DType::F32) first"))
+}
+
+/// Accepts inputs of a parameter's type.
+fn check_dtype(x: &Tensor, param: &Param) -> Result<(), OpError> {
+    if x.dtype() == param.dtype() {
+        return Ok(());
+    }
+    let (want, got) = (param.dtype(), x.dtype());
+    let what = format!("expects {want}, got {got}{}{}", x.shape(), origin(x));
+    Err(OpError::dtype(what).hint(format!("convert with cast(DType::{want:?}) first")))
 }

@@ -18,6 +18,13 @@ pub struct Group {
     /// Keeps the parameters as they are; default false.
     #[serde(default)]
     pub frozen: bool,
+    /// The greatest length of a weight's rows; default: any. After each update a row w of a parameter with two or more axes
+    /// (all that belongs to one place of axis 0: the weights into one unit, one kernel, one id's vector) that is
+    /// longer becomes w·max_norm/(‖w‖ + 1e-7), as PyTorch's `renorm(2, 0, max_norm)`. After
+    /// [Srebro, Rennie and Jaakkola 2005](https://papers.nips.cc/paper/2655-maximum-margin-matrix-factorization); 3 or 4
+    /// go well with dropout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_norm: Option<f64>,
 }
 
 fn unscaled() -> f64 {
@@ -27,7 +34,18 @@ fn unscaled() -> f64 {
 impl Group {
     /// A group that changes nothing yet.
     pub fn new(pattern: impl Into<String>) -> Group {
-        Group { pattern: pattern.into(), lr_scale: 1.0, weight_decay: None, frozen: false }
+        Group {
+            pattern: pattern.into(),
+            lr_scale: 1.0,
+            weight_decay: None,
+            frozen: false,
+            max_norm: None,
+        }
+    }
+
+    /// Parameters whose rows are kept from growing longer than `max_norm`.
+    pub fn max_norm(pattern: impl Into<String>, max_norm: f64) -> Group {
+        Group { max_norm: Some(max_norm), ..Group::new(pattern) }
     }
 
     /// Parameters that training leaves as they are.

@@ -12,7 +12,7 @@ use crate::{EntryKind, Param, Store};
 ///
 /// In this order: the global norm ‖g‖ = √Σg² over all gradients that are not frozen; clipping by norm,
 /// g ← g·min(1, clip_norm/(‖g‖ + 1e-6)), as PyTorch's `clip_grad_norm_`; clipping by value to ±clip_value; the
-/// optimizer's rule. The guard is one scalar for the whole step: where the loss or the norm is not finite, every
+/// optimizer's rule; the groups' limits on the length of rows. The guard is one scalar for the whole step: where the loss or the norm is not finite, every
 /// write keeps the old value, the step counter's too.
 ///
 /// ```
@@ -72,6 +72,7 @@ struct Treatment {
     lr_scale: f64,
     weight_decay: f64,
     dtype: DType,
+    max_norm: Option<f64>,
 }
 
 /// A parameter that is trained, with its gradient.
@@ -161,7 +162,11 @@ impl Updater {
             }
             let old: Vec<Tensor> = slots.iter().map(|(_, tensor)| tensor.clone()).collect();
             let update = (rules[place].1)(&param.tensor(), &self.clipped(grad, &clip), &old);
-            writes.push((param.id(), kept_or(update.param, &param.tensor())));
+            let new = match treatment.max_norm {
+                Some(limit) => shortened(&update.param, limit),
+                None => update.param,
+            };
+            writes.push((param.id(), kept_or(new, &param.tensor())));
             let new = slots.into_iter().zip(update.slots);
             writes.extend(new.map(|((id, old), new)| (id, kept_or(new, &old))));
         }
@@ -173,7 +178,9 @@ impl Updater {
 
     fn check(&self, params: &[(String, Param)], loss: &Tensor, lr: &Tensor) -> Result<(), OpError> {
         self.optimizer.check()?;
-        for (name, limit) in [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)] {
+        let clips = [("clip_norm", self.clip_norm), ("clip_value", self.clip_value)];
+        let lengths = self.groups.iter().map(|group| ("max_norm", group.max_norm));
+        for (name, limit) in clips.into_iter().chain(lengths) {
             if let Some(limit) = limit.filter(|limit| !(limit.is_finite() && *limit > 0.0)) {
                 return Err(OpError::argument(format!("{name} must be > 0, got {limit}")));
             }
@@ -232,6 +239,7 @@ impl Updater {
                     .and_then(|group| group.weight_decay)
                     .unwrap_or(self.optimizer.weight_decay()),
                 dtype: param.dtype(),
+                max_norm: group.and_then(|group| group.max_norm),
             };
             trained.push(Trained { path, param, grad: grad.clone(), treatment });
         }
@@ -243,7 +251,7 @@ impl Updater {
     }
 
     fn rule(&self, treatment: Treatment, lr: &Tensor, step: &Tensor) -> Rule<'_> {
-        let Treatment { lr_scale, weight_decay, dtype } = treatment;
+        let Treatment { lr_scale, weight_decay, dtype, .. } = treatment;
         let lr = if lr_scale == 1.0 { lr.clone() } else { lr * lr_scale };
         self.optimizer.rule(Clock { lr: &lr, step, weight_decay, dtype })
     }
@@ -259,6 +267,19 @@ impl Updater {
         }
         grad
     }
+}
+
+/// `param` with rows of at most this length; a vector has no rows.
+fn shortened(param: &Tensor, limit: f64) -> Tensor {
+    if param.rank() < 2 {
+        return param.clone();
+    }
+    let within: Vec<isize> = (1..param.rank() as isize).collect();
+    let length = (param * param).sum(&within).sqrt();
+    let whole = Tensor::full_like(&length, 1.0);
+    let share = Tensor::full_like(&length, limit) / (&length + 1e-7);
+    let share = Tensor::select(&length.gt(&Tensor::full_like(&length, limit)), &share, &whole);
+    param * share.keepdim(param, &within)
 }
 
 /// √Σg², summed within each gradient in its own type and over the gradients in `f64`.

@@ -1,7 +1,11 @@
 //! Networks by name: what `preset = "…"` in a config and `--preset` stand for. Each is a function from the [`Shapes`] of a
 //! task to a list of nodes, so that what was chosen can be printed, saved and changed.
 
+mod autoencoder;
+mod nodes;
+mod sequence;
 mod tables;
+mod vision;
 
 use thalweg_graph::OpError;
 
@@ -16,6 +20,8 @@ pub struct Shapes<'a> {
     pub vocabulary: Option<usize>,
     /// How many numbers the network puts out: for each sample, or for each place of a sequence.
     pub outputs: usize,
+    /// How many places of a sequence get outputs; `None` where the sample as a whole gets them.
+    pub places: Option<usize>,
 }
 
 /// A network that has a name.
@@ -30,7 +36,10 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS].into_iter().flatten().collect()
+    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The preset of that name.

@@ -248,7 +248,7 @@ def optimizers():
     w0, b0 = rand(3, 2), rand(3)
     cases = []
 
-    def case(make, config, lr, groups=None, scale=None, bias_decay=None, clip_norm=None, clip_value=None, frozen=False):
+    def case(make, config, lr, groups=None, scale=None, bias_decay=None, clip_norm=None, clip_value=None, frozen=False, max_norm=None):
         w, b = w0.clone().requires_grad_(), b0.clone().requires_grad_(not frozen)
         of_bias = {"params": [b]}
         if scale is not None:
@@ -275,6 +275,8 @@ def optimizers():
             if clip_value is not None:
                 torch.nn.utils.clip_grad_value_(trained, clip_value)
             optimizer.step()
+            if max_norm is not None:
+                w.data = torch.renorm(w.data, 2, 0, max_norm)
             steps.append({"norm": norm, "w": w.flatten().tolist(), "b": b.flatten().tolist()})
         cases.append({"updater": updater, "lr": lr, "steps": steps})
 
@@ -309,6 +311,7 @@ def optimizers():
          groups=[{"pattern": "*.bias", "weight_decay": 0.0}], bias_decay=0.0)
     case(sgd(), {"type": "sgd"}, 0.5, groups=[{"pattern": "*.bias", "lr_scale": 0.25}], scale=0.25)
     case(adam(), {"type": "adam"}, 0.1, groups=[{"pattern": "*.bias", "frozen": True}], frozen=True, clip_norm=0.3)
+    case(sgd(momentum=0.9), {"type": "sgd", "momentum": 0.9}, 0.5, groups=[{"pattern": "*", "max_norm": 0.75}], max_norm=0.75)
     write("optimizers", {"x": pack(x), "y": pack(y), "w": pack(w0), "b": pack(b0), "cases": cases})
 
 
@@ -419,8 +422,9 @@ def layers():
     write("layers", cases)
 
 
-activations()
-losses()
-optimizers()
-schedules()
-layers()
+if __name__ == "__main__":
+    activations()
+    losses()
+    optimizers()
+    schedules()
+    layers()

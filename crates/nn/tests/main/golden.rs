@@ -7,6 +7,7 @@ mod losses;
 mod optimizers;
 mod schedules;
 mod sequence;
+mod vision;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

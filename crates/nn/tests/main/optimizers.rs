@@ -215,6 +215,7 @@ fn what_cannot_be_built_says_why() {
         (group(Group::new("*.bias")), "the group `*.bias` matches no parameter"),
         (group(Group::frozen("*")), "no parameter is left to train"),
         (group(Group { lr_scale: -1.0, ..Group::new("*") }), "lr_scale must be finite and ≥ 0"),
+        (group(Group::max_norm("*", -1.0)), "max_norm must be > 0, got -1"),
         (Updater { clip_norm: Some(0.0), ..sgd() }, "clip_norm must be > 0, got 0"),
         (Updater { clip_value: Some(f64::NAN), ..sgd() }, "clip_value must be > 0, got NaN"),
         (Updater::new(nesterov), "Nesterov's momentum needs momentum"),

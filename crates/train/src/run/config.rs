@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use thalweg_cpu::Isa;
-use thalweg_data::{Fractions, Standardise};
+use thalweg_data::{Fractions, SourceOptions, Standardise};
 use thalweg_nn::optim::Group;
 use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
@@ -27,17 +27,42 @@ pub struct Config {
 
 /// The table `[data]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// The name of an embedded set, or a path (in a file: relative to it).
     pub path: String,
-    /// What the predictions are called.
-    pub target: String,
+    /// What is known about the source: its kind, columns, sizes, the rows for the test. `target` is also what the
+    /// predictions are called. All of it stands directly in `[data]`.
+    #[serde(flatten)]
+    pub source: SourceOptions,
+    /// How values are scaled: `global` (one mean and deviation for all), `per_feature` or `off`.
+    pub standardise: Standardise,
     /// The shares of the rows that are held out: `{ valid = 0.1, test = 0.2 }`.
     #[serde(deserialize_with = "strict")]
     pub split: Fractions,
-    /// How values are scaled: `global` (one mean and deviation for all), `per_feature` or `off`.
-    pub standardise: Standardise,
+}
+
+impl DataConfig {
+    /// The keys of the table. Since it is flattened, serde lets others pass.
+    pub(super) fn keys() -> Vec<&'static str> {
+        ["path", "standardise", "split"].into_iter().chain(SourceOptions::names()).collect()
+    }
+
+    /// What the predictions are called.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        self.source.target.as_deref().unwrap_or("label")
+    }
+}
+
+/// What a network is to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// The targets of the data.
+    #[default]
+    Targets,
+    /// The sample itself: an autoencoder.
+    Reconstruct,
 }
 
 /// Fractions without any other key.
@@ -55,6 +80,8 @@ fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Fractions, D::Er
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
+    /// What the network is to say: the `targets` of the data, or `reconstruct` the sample itself.
+    pub goal: Objective,
     /// Passes over the training rows.
     pub epochs: usize,
     /// Rows in a step, or `"full"`.
@@ -71,8 +98,8 @@ pub struct TrainConfig {
     /// Stop after this time, saving included: `90s`, `10m`, `1h30m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_time: Option<String>,
-    /// Stop after this many epochs without a better validation loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Stop after this many epochs without a better validation loss; or `off`.
+    #[serde(default, with = "off")]
     pub patience: Option<usize>,
     /// Stop where the training loss has improved by less than this for `tol_patience` epochs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,8 +110,8 @@ pub struct TrainConfig {
     pub restore_best: bool,
     /// Batches whose gradients are added up for one step.
     pub accumulate: usize,
-    /// The greatest norm of the gradient.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The greatest norm of the gradient; or `off`.
+    #[serde(default, with = "off")]
     pub clip_norm: Option<f64>,
     /// The greatest absolute value in the gradient.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -93,6 +120,12 @@ pub struct TrainConfig {
     pub l1: f64,
     /// λ of λ·Σw² added to the loss.
     pub l2: f64,
+    /// α of mix-up: each sample and its target are mixed with those of another; 0 for none.
+    #[serde(default)]
+    pub mixup: f64,
+    /// The standard deviation of noise added to samples while training; 0 for none.
+    #[serde(default)]
+    pub noise: f64,
     /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
     /// What is made small.
@@ -102,7 +135,7 @@ pub struct TrainConfig {
     /// How the learning rate goes over the run.
     pub schedule: Schedule,
     /// What is different for some parameters.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub groups: Vec<Group>,
 }
 
@@ -135,6 +168,8 @@ impl TrainConfig {
             seed: self.seed,
             l1: self.l1,
             l2: self.l2,
+            mixup: self.mixup,
+            noise: self.noise,
             max_time,
         }
     }
@@ -176,6 +211,39 @@ impl TrainConfig {
                 Some(("isa", format!("this machine has no {}", self.isa), hint.into()))
             }
             Some(_) => None,
+        }
+    }
+}
+
+/// A number, or `off`: a default that is a number must be written down where it was switched off.
+mod off {
+    use serde::de::{DeserializeOwned, Deserializer, Error};
+    use serde::{Deserialize, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum OrOff<T> {
+        Number(T),
+        Word(String),
+    }
+
+    pub(super) fn serialize<T: Serialize + Clone, S: Serializer>(
+        number: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match number {
+            Some(number) => number.serialize(serializer),
+            None => serializer.serialize_str("off"),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        match OrOff::<T>::deserialize(deserializer) {
+            Ok(OrOff::Number(number)) => Ok(Some(number)),
+            Ok(OrOff::Word(word)) if word == "off" => Ok(None),
+            _ => Err(D::Error::custom("expected a number, not negative, or \"off\"")),
         }
     }
 }

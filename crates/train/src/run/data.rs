@@ -1,7 +1,7 @@
 //! The data of a run and its parts. The parts follow from the config alone, so that `evaluate` finds the rows again
 //! that training never saw.
 
-use thalweg_data::{Dataset, Loaded, Scaling, Split, open};
+use thalweg_data::{Dataset, Encoding, Loaded, Scaling, Split, open_with};
 
 use super::config::Config;
 use super::error::RunError;
@@ -25,23 +25,31 @@ pub struct RunData {
     pub learn: Dataset,
     /// The test part that the set brings, where it does.
     pub own_test: Option<Dataset>,
+    /// How files became features.
+    pub encoding: Encoding,
+    /// What was done to the rows that one should know of.
+    pub notes: Vec<String>,
     /// Who is to be named where the data is shown.
     pub attribution: Option<&'static str>,
     split: Split,
 }
 
 impl RunData {
-    /// Splits `loaded` as `config` says.
+    /// Splits `loaded` as `config` says, or as the kind of data dictates.
     ///
     /// # Errors
     /// [`RunError::Data`] where the fractions leave a part without rows.
     pub fn split(config: &Config, loaded: Loaded) -> Result<RunData, RunError> {
-        let Loaded { train: learn, test: own_test, attribution, .. } = loaded;
-        let mut split = Split::of(&learn, &config.data.split, config.train.seed)?;
+        let Loaded { train: learn, test: own_test, encoding, parts, notes, attribution, .. } =
+            loaded;
+        let mut split = match parts {
+            Some(parts) => parts,
+            None => Split::of(&learn, &config.data.split, config.train.seed)?,
+        };
         if let Some(test) = &own_test {
             split.test = (0..test.rows()).collect();
         }
-        Ok(RunData { learn, own_test, attribution, split })
+        Ok(RunData { learn, own_test, encoding, notes, attribution, split })
     }
 
     /// Opens the data that a finished run learned from.
@@ -49,7 +57,7 @@ impl RunData {
     /// # Errors
     /// [`RunError::Data`].
     pub fn open(config: &Config) -> Result<RunData, RunError> {
-        RunData::split(config, open(&config.data.path)?)
+        RunData::split(config, open_with(&config.data.path, &config.data.source)?)
     }
 
     /// The row numbers of a part, in [`RunData::learn`] or, for the test part, in the test set where there is one.

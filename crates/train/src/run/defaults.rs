@@ -1,61 +1,67 @@
 //! What is done with data where nobody says otherwise.
 
 use thalweg_cpu::Isa;
-use thalweg_data::{Dataset, Fractions, Standardise, Targets};
+use thalweg_data::{Dataset, Encoding, Fractions, Loaded, SourceOptions, Standardise, Targets};
 use thalweg_nn::optim::AdamW;
 use thalweg_nn::presets::{self, Preset, Shapes};
-use thalweg_nn::{Schedule, losses};
+use thalweg_nn::{Loss, Schedule, losses};
 
-use super::config::{Config, DataConfig, TrainConfig, isa_name};
+use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
 use super::network::NetworkConfig;
 use crate::BatchSize;
 
 /// The training rows up to which a set is small: it gets more epochs of smaller batches.
 const SMALL_SET: usize = 5_000;
 
+/// The presets whose networks reconstruct what they are given.
+pub(super) const AUTOENCODERS: [&str; 2] = ["autoencoder", "vae"];
+
 impl Config {
-    /// What is done with a data set where nobody says otherwise. `brings_test`: the set has a test part of its own;
-    /// `preset`: the network that was asked for.
+    /// What is done with data for a goal where nobody says otherwise. `preset`: the network that was asked for.
     #[must_use]
-    pub fn defaults(data: &Dataset, brings_test: bool, preset: Option<&'static Preset>) -> Config {
-        let small = data.rows() <= SMALL_SET;
-        let (epochs, batch_size, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
-        let loss = match &data.targets {
-            Targets::Classes { .. } | Targets::Sequence { .. } => {
-                losses::CrossEntropy::default().into()
-            }
-            Targets::Values { .. } => losses::Mse::default().into(),
-        };
+    pub fn defaults(loaded: &Loaded, goal: Objective, preset: Option<&'static Preset>) -> Config {
+        let preset = preset.or_else(|| presets::preset(preset_for(&loaded.encoding, goal)));
         let network = preset
-            .or_else(|| presets::preset("mlp"))
-            .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(data)).ok());
+            .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded, goal)).ok())
+            .unwrap_or_default();
+        let habits = Habits::of(loaded);
         Config {
             data: DataConfig {
-                path: data.name.clone(),
-                target: "label".into(),
-                split: Fractions { valid: 0.1, test: if brings_test { 0.0 } else { 0.2 } },
+                path: loaded.train.name.clone(),
+                source: SourceOptions {
+                    target: Some(target_of(&loaded.encoding).into()),
+                    ..SourceOptions::default()
+                },
                 standardise: Standardise::Global,
+                split: match (&loaded.parts, &loaded.test) {
+                    (Some(_), _) => Fractions { valid: 0.0, test: 0.0 },
+                    (None, Some(_)) => Fractions { valid: 0.1, test: 0.0 },
+                    (None, None) => Fractions { valid: 0.1, test: 0.2 },
+                },
             },
-            network: network.unwrap_or_default(),
+            network,
             train: TrainConfig {
-                epochs,
-                batch_size: BatchSize::Rows(batch_size),
+                goal,
+                epochs: habits.epochs,
+                batch_size: BatchSize::Rows(habits.batch),
                 drop_last: false,
-                lr,
+                lr: habits.lr,
                 seed: 0,
                 max_steps: None,
                 max_time: None,
-                patience: None,
+                patience: habits.patience,
                 tol: None,
                 tol_patience: 3,
-                restore_best: false,
+                restore_best: habits.patience.is_some(),
                 accumulate: 1,
-                clip_norm: None,
+                clip_norm: habits.clip_norm,
                 clip_value: None,
                 l1: 0.0,
-                l2: 0.0,
+                l2: habits.l2,
+                mixup: 0.0,
+                noise: 0.0,
                 isa: isa_name(Isa::detect()).into(),
-                loss,
+                loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
                 schedule: Schedule::OneCycle {
                     max: None,
@@ -70,8 +76,96 @@ impl Config {
     }
 }
 
-/// What the sizes of a network for `data` follow from.
+/// How long and in what steps a kind of data is learned.
+struct Habits {
+    epochs: usize,
+    batch: usize,
+    lr: f64,
+    patience: Option<usize>,
+    clip_norm: Option<f64>,
+    l2: f64,
+}
+
+impl Habits {
+    fn of(loaded: &Loaded) -> Habits {
+        let small = loaded.train.rows() <= SMALL_SET;
+        let (epochs, batch, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
+        let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None, l2: 0.0 };
+        match loaded.encoding {
+            Encoding::Values => plain,
+            Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
+            Encoding::Language(_) | Encoding::Pairs(_) => {
+                Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
+            }
+            Encoding::Text(_) | Encoding::Labelled(_) => {
+                let (epochs, lr) = (epochs.max(16), 3e-3);
+                Habits { epochs, lr, patience: Some(6), clip_norm: Some(1.0), ..plain }
+            }
+            // Of most users and items little is known: what is learned of them is held near 0.
+            Encoding::Ratings(_) => {
+                Habits { epochs: 30, batch: 256, lr: 1e-3, patience: Some(5), l2: 3e-4, ..plain }
+            }
+            Encoding::Series(_) => {
+                Habits { epochs: 200, batch: 32, patience: Some(20), clip_norm: Some(1.0), ..plain }
+            }
+        }
+    }
+}
+
+/// The network for a kind of data.
+fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
+    match encoding {
+        _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
+        Encoding::Values => "mlp",
+        Encoding::Images(_) => "lenet",
+        Encoding::Audio(_) => "audio-cnn",
+        Encoding::Language(_) => "char-lm",
+        Encoding::Text(_) => "lstm",
+        Encoding::Ratings(_) => "two-tower",
+        Encoding::Series(_) => "forecaster",
+        Encoding::Labelled(_) => "tagger",
+        Encoding::Pairs(_) => "seq2seq",
+    }
+}
+
+fn loss_for(targets: &Targets, goal: Objective) -> Loss {
+    match (goal, targets) {
+        (Objective::Reconstruct, _) | (_, Targets::Values { .. }) => losses::Mse::default().into(),
+        _ => losses::CrossEntropy::default().into(),
+    }
+}
+
+/// What predictions are called.
+fn target_of(encoding: &Encoding) -> &str {
+    match encoding {
+        Encoding::Text(text) => &text.target,
+        Encoding::Ratings(ratings) => &ratings.target,
+        Encoding::Series(series) => &series.column,
+        Encoding::Language(_) | Encoding::Pairs(_) => "text",
+        Encoding::Labelled(_) => "tags",
+        Encoding::Values | Encoding::Images(_) | Encoding::Audio(_) => "label",
+    }
+}
+
+/// What the sizes of a network follow from.
 #[must_use]
-pub fn shapes_of(data: &Dataset) -> Shapes<'_> {
-    Shapes { sample: data.features.shape(), vocabulary: None, outputs: data.targets.width() }
+pub fn shapes_of(loaded: &Loaded, goal: Objective) -> Shapes<'_> {
+    shapes(&loaded.train, &loaded.encoding, goal)
+}
+
+/// As [`shapes_of`], of a set and its encoding.
+#[must_use]
+pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Shapes<'a> {
+    Shapes {
+        sample: data.features.shape(),
+        vocabulary: encoding.ids().into_iter().max(),
+        outputs: match goal {
+            Objective::Targets => data.targets.width(),
+            Objective::Reconstruct => data.features.width(),
+        },
+        places: match &data.targets {
+            Targets::Sequence { length, .. } => Some(*length),
+            Targets::Classes { .. } | Targets::Values { .. } => None,
+        },
+    }
 }

@@ -4,12 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg_data::{EMBEDDED, Loaded};
+use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_with, suggest};
 use thalweg_nn::presets::Shapes;
 use toml::{Table, Value};
 
-use super::config::Config;
-use super::defaults::shapes_of;
+use super::config::{Config, DataConfig, Objective};
+use super::defaults::{AUTOENCODERS, shapes_of};
 use super::error::RunError;
 
 /// Values that may be given by their name alone: `optimizer = "adam"` for `optimizer = { type = "adam" }`.
@@ -138,25 +138,61 @@ impl Draft {
     /// # Errors
     /// [`RunError::Config`].
     pub fn resolve(&self, source: &str, loaded: &Loaded) -> Result<Config, RunError> {
-        let data = &loaded.train;
-        let defaults = Config::defaults(data, loaded.test.is_some(), self.preset()?);
-        let mut config = self.merged(defaults, Some(&shapes_of(data)))?;
+        let (preset, goal) = (self.preset()?, self.goal()?);
+        let defaults = Config::defaults(loaded, goal, preset);
+        let mut config = self.merged(defaults, Some(&shapes_of(loaded, goal)))?;
         config.data.path = Draft::absolute(source);
-        if loaded.test.is_some() && config.data.split.test > 0.0 {
+        let Fractions { valid, test } = config.data.split;
+        if loaded.test.is_some() && test > 0.0 {
             let what = "the set brings its own test part, and data.split.test asks for another";
             return Err(self.problem("data.split", what.into(), "set data.split.test = 0".into()));
+        }
+        if loaded.parts.is_some() && (valid > 0.0 || test > 0.0) {
+            let what =
+                "data of this kind is split in order of time, which data.split cannot change";
+            return Err(self.problem("data.split", what.into(), "leave data.split out".into()));
         }
         Ok(config)
     }
 
-    /// Finds what is wrong with what was said as far as that can be known without the data.
+    /// What the network is to say: what was said, or else what the preset is for.
+    fn goal(&self) -> Result<Objective, RunError> {
+        let said = |layer: &Layer| layer.table.get("train")?.get("goal").cloned();
+        if let Some(goal) = self.layers.iter().rev().find_map(said) {
+            // Another word is found when the whole is read.
+            return Ok(goal.try_into().unwrap_or_default());
+        }
+        Ok(match self.preset()? {
+            Some(preset) if AUTOENCODERS.contains(&preset.name) => Objective::Reconstruct,
+            _ => Objective::Targets,
+        })
+    }
+
+    /// Finds what is wrong with what was said as far as that can be known without the data, and gives what was said
+    /// about the source.
     ///
     /// # Errors
     /// [`RunError::Config`].
-    pub fn check(&self) -> Result<(), RunError> {
-        let stand_in = thalweg_data::open("digits")
+    pub fn check(&self) -> Result<SourceOptions, RunError> {
+        let digits = thalweg_data::open("digits")
             .map_err(|error| RunError::Fit { what: error.message(), hint: error.hint() })?;
-        self.merged(Config::defaults(&stand_in.train, false, None), None).map(|_| ())
+        let mut config = Config::defaults(&digits, Objective::Targets, None);
+        config.data.source = SourceOptions::default();
+        Ok(self.merged(config, None)?.data.source)
+    }
+
+    /// Opens the source with what was said about it.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] for options that do not fit it; [`RunError::Data`].
+    pub fn open(&self, source: &str) -> Result<Loaded, RunError> {
+        open_with(source, &self.check()?).map_err(|error| match &error {
+            DataError::Option { name, .. } => {
+                let (what, hint) = (error.message(), error.hint());
+                self.problem(&format!("data.{name}"), what, hint)
+            }
+            _ => error.into(),
+        })
     }
 
     fn merged(&self, defaults: Config, task: Option<&Shapes<'_>>) -> Result<Config, RunError> {
@@ -174,6 +210,7 @@ impl Draft {
             network.remove("preset");
         }
         self.spread_short_forms(&mut table)?;
+        self.check_data_keys(&table)?;
         let config: Config =
             table.try_into().map_err(|error: toml::de::Error| self.explain(&error))?;
         match config.train.problem() {
@@ -182,6 +219,21 @@ impl Draft {
                 Err(self.problem(&key, format!("{key}: {what}"), hint))
             }
             None => Ok(config),
+        }
+    }
+
+    fn check_data_keys(&self, table: &Table) -> Result<(), RunError> {
+        let keys = DataConfig::keys();
+        let said = table.get("data").and_then(Value::as_table);
+        match said.and_then(|data| data.keys().find(|key| !keys.contains(&key.as_str()))) {
+            None => Ok(()),
+            Some(key) => {
+                let near = suggest::nearest(key, keys.iter().copied());
+                let near = near.map_or(String::new(), |near| format!("did you mean '{near}'? "));
+                let hint = format!("{near}known are {}", keys.join(", "));
+                let key = format!("data.{key}");
+                Err(self.problem(&key, format!("unknown key '{key}'"), hint))
+            }
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use thalweg_graph::ops::MatMul;
-use thalweg_graph::{DType, Error, Layer, Tensor, reachable};
+use thalweg_graph::{Class, Error, Layer, Tensor, reachable};
 use thalweg_nn::{Found, LayerSpec, Mode, Network, Store, context, walk};
+
+use crate::Sample;
 
 /// One layer.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,8 @@ pub struct LayerRow {
     pub parameters: usize,
     /// Multiplications (each with its addition) of the forward pass for one sample.
     pub multiply_adds: u64,
+    /// Bytes that its output takes for one sample; 0 where it is another view of its input.
+    pub activation_bytes: usize,
 }
 
 /// The forward pass of a batch as a graph, and where each layer's output is in it.
@@ -34,13 +37,12 @@ pub struct Traced {
     pub layers: Vec<(Arc<Layer>, Tensor)>,
 }
 
-/// Traces the training forward pass of `batch` samples of shape `sample`.
+/// Traces the training forward pass of `batch` samples.
 ///
 /// # Errors
 /// What a layer has against it.
-pub fn trace(network: &dyn Network, sample: &[usize], batch: usize) -> Result<Traced, Error> {
-    let shape: Vec<usize> = std::iter::once(batch).chain(sample.iter().copied()).collect();
-    let x = Tensor::input("x", DType::F32, shape);
+pub fn trace(network: &dyn Network, sample: &Sample, batch: usize) -> Result<Traced, Error> {
+    let x = sample.placeholder(batch);
     let key = context::key_input();
     let traced = context::trace(Mode::Train, &key, || network.forward(&x));
     let output = traced.result.ok()?;
@@ -55,7 +57,7 @@ pub fn trace(network: &dyn Network, sample: &[usize], batch: usize) -> Result<Tr
     Ok(Traced { x, key, output, layers })
 }
 
-/// The layers of `network` for samples of shape `sample`. Layers that do nothing, such as dropout with p = 0, are
+/// The layers of `network` for such samples. Layers that do nothing, such as dropout with p = 0, are
 /// listed with the shape that passes through them.
 ///
 /// # Errors
@@ -63,14 +65,14 @@ pub fn trace(network: &dyn Network, sample: &[usize], batch: usize) -> Result<Tr
 pub fn describe(
     network: &dyn Network,
     store: &Store,
-    sample: &[usize],
+    sample: &Sample,
 ) -> Result<Vec<LayerRow>, Error> {
     // Two samples, since some layers refuse to train on one; the counts are halved.
     const BATCH: usize = 2;
     let traced = trace(network, sample, BATCH)?;
     let nodes = reachable(std::slice::from_ref(&traced.output));
     let mut rows = Vec::new();
-    let mut shape = sample.to_vec();
+    let mut shape = sample.shape().to_vec();
     let mut places: Vec<(String, String)> = Vec::new();
     walk(network, |path, found| {
         if let Found::Layer(layer) = found {
@@ -87,26 +89,22 @@ pub fn describe(
         if let Some((_, output)) = made {
             shape = output.shape().iter().skip(1).copied().collect();
         }
-        let products = nodes.iter().filter(|node| here(node.layer())).map(multiply_adds);
+        let held = made.filter(|(_, output)| !matches!(output.op().class(), Class::View));
+        let bytes = held.map_or(0, |(_, output)| output.numel() * output.dtype().size() / BATCH);
+        let work = nodes.iter().filter(|node| here(node.layer()));
+        let work = work.map(|node| node.op().multiply_adds(node.inputs(), node));
         let own = |name: &str| name.rsplit_once('.').map_or("", |(owner, _)| owner) == path;
         let parameters = store.parameters().filter(|entry| own(entry.name()));
         rows.push(LayerRow {
             kind,
             output: shape.clone(),
             parameters: parameters.map(|entry| entry.value().numel()).sum(),
-            multiply_adds: products.sum::<u64>() / BATCH as u64,
+            activation_bytes: bytes,
+            multiply_adds: work.sum::<u64>() / BATCH as u64,
             path,
         });
     }
     Ok(rows)
-}
-
-/// Multiplications with an addition in a node; 0 where it is no product of matrices.
-fn multiply_adds(node: &Tensor) -> u64 {
-    match (node.op().downcast::<MatMul>(), node.inputs().first()) {
-        (Some(_), Some(left)) => node.numel() as u64 * left.dim(-1) as u64,
-        _ => 0,
-    }
 }
 
 /// What a layer computes, and what backpropagation makes of it: `g` is the gradient of the loss by the output y.
@@ -117,7 +115,7 @@ pub fn formula(spec: &LayerSpec) -> [&'static str; 2] {
             ["y = x·Wᵀ + b", "∂L/∂W = gᵀ·x   ∂L/∂b = Σ g over the rows   ∂L/∂x = g·W"]
         }
         LayerSpec::Linear { bias: false, .. } => ["y = x·Wᵀ", "∂L/∂W = gᵀ·x   ∂L/∂x = g·W"],
-        LayerSpec::Embedding { .. } => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
+        LayerSpec::Embedding(_) => ["y = W[x]", "∂L/∂W[i] = Σ g over the places where x = i"],
         LayerSpec::Flatten { .. } => ["y = x in one row per sample", "∂L/∂x = g in the shape of x"],
         LayerSpec::Dropout { .. } => {
             ["y = x·m/(1−p), m = 0 with probability p, else 1", "∂L/∂x = g·m/(1−p)"]

@@ -4,39 +4,29 @@
 //! without any calculus: the reference executor computes the loss in `f64` with one weight moved a little to each
 //! side. Where the two agree, backpropagation is right.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
-use thalweg_cpu::Cpu;
-use thalweg_data::{Dataset, Scaling, Targets};
-use thalweg_graph::{
-    DType, Error, Executor, Feed, RefValue, Reference, StateId, States, Tensor, Value, grad,
-    reachable, reference::Data,
-};
-use thalweg_nn::{LayerSpec, Loss, Network, NodeSpec, Param, Store, Updater, parameters};
+use thalweg_data::{Dataset, Scaling};
+use thalweg_graph::{DType, Executor, Feed, StateId, States, Tensor, Value, grad};
+use thalweg_nn::{Dag, LayerSpec, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;
 use super::layers::{Traced, formula, trace};
+pub use super::slopes::Check;
+use super::slopes::Slopes;
+use crate::goal::Goal;
+use crate::{Part, Sample, Trainer};
 
 /// How a step is looked at.
 pub struct Microscope<'a> {
-    /// The network.
-    pub network: &'a dyn Network,
-    /// Its nodes, for their formulas.
-    pub nodes: &'a [NodeSpec],
-    /// Its values; they are not changed.
-    pub store: &'a Store,
-    /// What is made small.
-    pub loss: &'a Loss,
+    /// The network with its values, which are not changed, its loss, and what runs it.
+    pub trainer: &'a Trainer<Dag>,
     /// What makes new weights of gradients; it begins anew here, without moments from earlier steps.
     pub updater: &'a Updater,
     /// The learning rate.
     pub lr: f64,
     /// Decides what dropout drops.
     pub seed: u64,
-    /// Runs the step.
-    pub cpu: &'a Cpu,
 }
 
 /// One step.
@@ -54,6 +44,8 @@ pub struct StepReport {
     pub grad_norm: f64,
     /// The greatest relative difference between a gradient and its measured slope.
     pub worst_difference: f64,
+    /// Parameters of which no gradient was checked, since measuring slopes would take too long.
+    pub unchecked: usize,
     /// What goes in.
     pub input: Summary,
     /// Layer by layer.
@@ -96,20 +88,6 @@ pub struct ParameterStep {
     pub checks: Vec<Check>,
 }
 
-/// An entry of a gradient beside its measured slope.
-#[derive(Clone, Debug, Serialize)]
-pub struct Check {
-    /// Where it is.
-    pub index: Vec<usize>,
-    /// The gradient as training computes it, `f32`.
-    pub gradient: f64,
-    /// (L(w + h) − L(w − h)) / 2h in `f64`.
-    pub slope: f64,
-    /// |gradient − slope| over the greatest of the two and of 1e-5 times the step's greatest gradient: what is smaller
-    /// than that is rounding in `f32`.
-    pub difference: f64,
-}
-
 /// Numbers in short.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -129,12 +107,6 @@ pub struct Summary {
     pub first: Vec<f64>,
 }
 
-/// Entries of each parameter that are checked.
-const CHECKED: usize = 3;
-/// The distance of the two sides of a measured slope, in `f64`.
-const STEP: f64 = 1e-6;
-/// The share of the greatest gradient below which others are lost in the rounding of `f32`.
-const NOISE: f64 = 1e-5;
 /// Numbers in an excerpt.
 const EXCERPT: usize = 5;
 
@@ -166,20 +138,22 @@ impl Microscope<'_> {
         rows: &[usize],
     ) -> Result<StepReport, RunError> {
         let step = self.step(data, scaling, rows)?;
-        let mut after = self.store.deep_clone();
+        let mut after = self.trainer.store().deep_clone();
         let Asked { outputs: asked, writes, .. } = self.ask(&step, &mut after)?;
-        let values = self.cpu.run(&asked, &writes, &step.feeds, &mut after)?;
+        let values = self.trainer.cpu().run(&asked, &writes, &step.feeds, &mut after)?;
         let (scalars, values) = values.split_at(2);
         let (layer_values, values) = values.split_at(step.traced.layers.len());
         let (layer_grads, param_grads) = values.split_at(step.traced.layers.len());
 
-        let mut parameters = self.parameters(&step, param_grads, &after)?;
+        let slopes = Slopes::new(&step.loss, &step.feeds, self.trainer.store(), param_grads);
+        let mut parameters = self.parameters(&step, &slopes, param_grads, &after)?;
+        let unchecked = parameters.iter().filter(|parameter| parameter.checks.is_empty()).count();
         let checks = parameters.iter().flat_map(|parameter| &parameter.checks);
         let worst_difference = checks.map(|check| check.difference).fold(0.0, f64::max);
         let layers = step.traced.layers.iter().zip(layer_values).zip(layer_grads);
         let layers = layers.map(|(((layer, _), value), gradient)| {
             let path = layer.path().unwrap_or_default().to_string();
-            let spec = node_at(self.nodes, &path);
+            let spec = node_at(self.trainer.network().nodes(), &path);
             let [forward, backward] = spec.map_or(["y = f(x)", "∂L/∂x = g·f′(x)"], formula);
             let owned = |p: &mut ParameterStep| {
                 p.name.rsplit_once('.').map_or("", |(owner, _)| owner) == path
@@ -199,10 +173,11 @@ impl Microscope<'_> {
         Ok(StepReport {
             rows: rows.len(),
             loss: scalars[0].item().unwrap_or(f64::NAN),
-            loss_f64: self.loss_with(&step, None)?,
+            loss_f64: slopes.loss(None)?,
             lr: self.lr,
             grad_norm: scalars[1].item().unwrap_or(f64::NAN),
             worst_difference,
+            unchecked,
             input: Summary::of(&step.feeds[0].value),
             layers: layers.collect(),
         })
@@ -219,9 +194,9 @@ impl Microscope<'_> {
         rows: &[usize],
     ) -> Result<Vec<&'static str>, RunError> {
         let step = self.step(data, scaling, rows)?;
-        let Asked { outputs, writes } = self.ask(&step, &mut self.store.deep_clone())?;
+        let Asked { outputs, writes } = self.ask(&step, &mut self.trainer.store().deep_clone())?;
         let inputs: Vec<Tensor> = step.feeds.iter().map(|feed| feed.input.clone()).collect();
-        let mut ops = self.cpu.compile(&inputs, &outputs, &writes)?.slow_ops();
+        let mut ops = self.trainer.cpu().compile(&inputs, &outputs, &writes)?.slow_ops();
         ops.sort_unstable();
         ops.dedup();
         Ok(ops)
@@ -241,27 +216,22 @@ impl Microscope<'_> {
     }
 
     fn step(&self, data: &Dataset, scaling: &Scaling, rows: &[usize]) -> Result<Step, RunError> {
-        let traced = trace(self.network, data.features.shape(), rows.len())?;
-        let mut x = vec![0.0f32; rows.len() * data.features.width()];
-        data.features.fill(rows, scaling, &mut x)?;
-        let (y, y_value) = match &data.targets {
-            Targets::Classes { .. } | Targets::Sequence { .. } => {
-                let mut labels = vec![0i64; rows.len()];
-                data.targets.fill_classes(rows, &mut labels)?;
-                (Tensor::input("y", DType::I64, [rows.len()]), Value::from_slice(&labels))
+        let Trainer { network, loss, aim, .. } = self.trainer;
+        let goal = Goal::new(loss, aim, data)?;
+        let traced = trace(network, &Sample::from(&data.features), rows.len())?;
+        goal.check(&traced.output, &traced.x)?;
+        let mut x_value = Value::zeros(traced.x.dtype(), traced.x.shape());
+        match data.features.is_ids() {
+            true => data.features.fill_ids(rows, x_value.as_mut_slice().unwrap_or_default())?,
+            false => {
+                data.features.fill(rows, scaling, x_value.as_mut_slice().unwrap_or_default())?
             }
-            Targets::Values { dims, .. } => {
-                let mut values = vec![0.0f32; rows.len() * dims];
-                data.targets.fill_values(rows, &mut values)?;
-                let y = Tensor::input("y", DType::F32, [rows.len(), *dims]);
-                let value = Value::from_slice(&values).reshaped(y.shape().clone());
-                (y, value.unwrap_or_else(|| Value::zeros(DType::F32, [rows.len(), *dims])))
-            }
-        };
+        }
+        let y = goal.target(rows.len());
+        let mut y_value = Value::zeros(y.dtype(), y.shape());
+        goal.kind.fill(&Part { data, rows, scaling }, rows, &mut y_value)?;
         let lr = Tensor::input("learning rate", DType::F64, thalweg_graph::Shape::scalar());
-        let loss = self.loss.compute(&traced.output, &y).ok()?;
-        let x_value = Value::from_slice(&x).reshaped(traced.x.shape().clone());
-        let x_value = x_value.unwrap_or_else(|| Value::zeros(DType::F32, traced.x.shape()));
+        let loss = goal.loss(&traced.output, &traced.x, &y).ok()?;
         let key = Value::from_slice(&[self.seed as i64, 0]);
         let feed = |input: &Tensor, value| Feed { input: input.clone(), value };
         let feeds = vec![
@@ -270,20 +240,20 @@ impl Microscope<'_> {
             feed(&lr, Value::scalar(self.lr)),
             feed(&traced.key, key),
         ];
-        Ok(Step { params: parameters(self.network), traced, lr, loss, feeds })
+        Ok(Step { params: parameters(network), traced, lr, loss, feeds })
     }
 
     fn parameters(
         &self,
         step: &Step,
+        slopes: &Slopes,
         gradients: &[Value],
         after: &Store,
     ) -> Result<Vec<ParameterStep>, RunError> {
-        let all = gradients.iter().flat_map(Value::to_f64);
-        let floor = NOISE * all.map(f64::abs).fold(0.0, f64::max);
-        let each = step.params.iter().zip(gradients).map(|((name, param), gradient)| {
+        let each = step.params.iter().zip(gradients).enumerate();
+        let each = each.map(|(place, ((name, param), gradient))| {
             let missing = || Value::zeros(param.dtype(), param.shape());
-            let old = self.store.get(param.id()).cloned().unwrap_or_else(missing);
+            let old = self.trainer.store().get(param.id()).cloned().unwrap_or_else(missing);
             let new = after.get(param.id()).cloned().unwrap_or_else(missing);
             let moved: Vec<f64> =
                 new.to_f64().iter().zip(old.to_f64()).map(|(new, old)| new - old).collect();
@@ -293,81 +263,11 @@ impl Microscope<'_> {
                 value: Summary::of(&old),
                 gradient: Summary::of(gradient),
                 update_ratio: (size > 0.0).then(|| moved / size),
-                checks: self.checks(step, param, &old, gradient, floor)?,
+                checks: slopes.check(place, param, &old, gradient)?,
             })
         });
         each.collect()
     }
-
-    /// The entry with the greatest gradient, and others down to the middle.
-    fn checks(
-        &self,
-        step: &Step,
-        param: &Param,
-        value: &Value,
-        gradient: &Value,
-        floor: f64,
-    ) -> Result<Vec<Check>, RunError> {
-        let gradients = gradient.to_f64();
-        let mut order: Vec<usize> = (0..gradients.len()).collect();
-        order.sort_by(|&a, &b| gradients[b].abs().total_cmp(&gradients[a].abs()));
-        let mut places: Vec<usize> =
-            (0..CHECKED).map(|i| i * order.len() / (2 * CHECKED)).collect();
-        places.dedup();
-        let indices: Vec<Vec<usize>> = gradient.shape().indices().collect();
-        let each = places.into_iter().filter_map(|place| order.get(place)).map(|&entry| {
-            let side = |by: f64| self.loss_with(step, Some((param, value, entry, by)));
-            let slope = (side(STEP)? - side(-STEP)?) / (2.0 * STEP);
-            let gradient = gradients[entry];
-            let scale = gradient.abs().max(slope.abs()).max(floor);
-            let gap = (gradient - slope).abs();
-            let difference = if gap == 0.0 { 0.0 } else { gap / scale };
-            Ok(Check { index: indices[entry].clone(), gradient, slope, difference })
-        });
-        each.collect()
-    }
-
-    /// The loss in `f64`, with one entry of a parameter moved where that is asked.
-    fn loss_with(
-        &self,
-        step: &Step,
-        moved: Option<(&Param, &Value, usize, f64)>,
-    ) -> Result<f64, Error> {
-        let mut feeds: Vec<Feed<RefValue>> = (step.feeds.iter())
-            .map(|feed| Feed {
-                input: feed.input.clone(),
-                value: RefValue::from_value(&feed.value),
-            })
-            .collect();
-        let mut loss = step.loss.clone();
-        if let Some((param, value, entry, by)) = moved {
-            // A state holds `f32`, an input of the reference executor `f64`: so small a step needs the latter.
-            let stand_in = Tensor::input("moved", param.dtype(), param.shape());
-            loss = replace(&loss, &param.tensor(), &stand_in);
-            let mut value = RefValue::from_value(value);
-            if let Data::Float(entries) = &mut value.data {
-                entries[entry] += by;
-            }
-            feeds.push(Feed { input: stand_in, value });
-        }
-        let value = Reference::wide().evaluate(&[loss], &feeds, self.store)?;
-        Ok(value.first().and_then(|loss| loss.floats().first().copied()).unwrap_or(f64::NAN))
-    }
-}
-
-/// The graph of `root` with `new` in the place of the node `old`.
-fn replace(root: &Tensor, old: &Tensor, new: &Tensor) -> Tensor {
-    let mut made: HashMap<u64, Tensor> = HashMap::from([(old.id(), new.clone())]);
-    for node in reachable(std::slice::from_ref(root)) {
-        let inputs: Vec<Tensor> = (node.inputs().iter())
-            .map(|input| made.get(&input.id()).unwrap_or(input).clone())
-            .collect();
-        let changed = inputs.iter().zip(node.inputs()).any(|(a, b)| a.id() != b.id());
-        if changed {
-            made.insert(node.id(), node.with_inputs(&inputs));
-        }
-    }
-    made.get(&root.id()).unwrap_or(root).clone()
 }
 
 /// The layer of the node that is called `path`; a layer within a node has no description of its own.

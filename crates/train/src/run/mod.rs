@@ -8,9 +8,11 @@
 //!                                              Model ◀──load─────┴──────────────────┘
 //! ```
 
+mod baselines;
 pub mod config;
 pub mod data;
 pub mod defaults;
+pub mod dot;
 pub mod draft;
 mod error;
 mod findings;
@@ -22,6 +24,9 @@ mod mistakes;
 pub mod model;
 pub mod network;
 pub mod session;
+mod slopes;
+pub mod task;
+mod writer;
 
 pub use config::{Config, DataConfig, TrainConfig};
 pub use data::{PartName, RunData};
@@ -31,7 +36,9 @@ pub use folder::RunFolder;
 pub use model::{Model, ModelFile};
 pub use network::NetworkConfig;
 pub use session::{Session, Summary};
+pub use task::Task;
 pub use thalweg_nn::{LayerSpec, NodeSpec, Updater};
+pub use writer::Writer;
 
 /// The version of thalweg, as `summary.json` and `model.json` record it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

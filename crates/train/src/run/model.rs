@@ -5,35 +5,25 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use thalweg_cpu::Cpu;
-use thalweg_data::{Features, Scaling};
-use thalweg_graph::{Executor, NoStates, Tensor};
+use thalweg_data::{Encoding, Features, Scaling, SourceOptions};
+use thalweg_graph::{Executor, NoStates, Tensor, Value};
 use thalweg_nn::optim::Sgd;
 use thalweg_nn::{Activations, Dag, Loss, NodeSpec, StoreError, Updater};
 
-use super::VERSION;
 use super::config::Config;
 use super::error::RunError;
 use super::folder::{CONFIG, MODEL, WEIGHTS};
-use crate::{TrainError, Trainer};
+use super::task::Task;
+use crate::{Sample, TrainError, Trainer};
 
 /// The format of `model.json` that this version writes, and the greatest that it reads.
-pub const FORMAT: u64 = 1;
-
-/// What a network is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Task {
-    /// To choose a class.
-    Classification,
-    /// To estimate numbers.
-    Regression,
-}
+pub const FORMAT: u64 = 2;
 
 /// What `model.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// [`FORMAT`].
+    /// [`FORMAT`]; in files of format 1 the fields that have a default are missing.
     pub format: u64,
     /// The version that wrote it.
     pub thalweg: String,
@@ -41,11 +31,20 @@ pub struct ModelFile {
     pub task: Task,
     /// The shape of a sample.
     pub input: Vec<usize>,
+    /// How files became samples.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// Where things are in other data of the same kind.
+    #[serde(default)]
+    pub source: SourceOptions,
     /// How raw values become inputs.
     pub scaling: Scaling,
+    /// How target numbers become what the network says, where they are scaled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_scaling: Option<Scaling>,
     /// What the predictions are called.
     pub target: String,
-    /// The classes in the order of the outputs; empty for regression.
+    /// The classes in the order of the outputs; empty where numbers are predicted.
     pub classes: Vec<String>,
     /// The loss it was trained with.
     pub loss: Loss,
@@ -69,13 +68,11 @@ impl Model {
     pub fn load(run: &Path, cpu: Cpu) -> Result<Model, RunError> {
         let path = run.join(MODEL);
         let file = ModelFile::parse(&read(run, MODEL)?, &path)?;
-        let network = Dag::new(file.layers.clone());
-        let updater = Updater::new(Sgd::default());
-        let mut trainer = Trainer::new(network, file.loss.clone(), updater).on(cpu);
+        let mut trainer = file.trainer(Updater::new(Sgd::default())).on(cpu);
         let damaged = |path: PathBuf| {
             move |error: TrainError| RunError::Damaged { path, problem: error.message() }
         };
-        trainer.bind(&file.input, 0).map_err(damaged(path))?;
+        trainer.bind(file.sample(), 0).map_err(damaged(path))?;
         let path = run.join(WEIGHTS);
         let weights = read(run, WEIGHTS)?;
         let loaded = trainer.store_mut().load_safetensors(&weights, true);
@@ -86,13 +83,11 @@ impl Model {
     /// A trainer of the same network with the optimizer of `config` and weights of its own.
     #[must_use]
     pub fn for_training(&self, config: &Config) -> Trainer<Dag> {
-        let network = Dag::new(self.file.layers.clone());
-        let loss = config.train.loss.clone();
-        Trainer::new(network, loss, config.train.updater()).on(self.trainer.cpu().clone())
+        self.file.trainer(config.train.updater()).on(self.trainer.cpu().clone())
     }
 
-    /// The probability of each class for some rows: the softmax of what the network puts out, `[rows, classes]`. For
-    /// regression, what it puts out.
+    /// What the network says of some rows: for a classification the probability of each class (the softmax of what it
+    /// puts out), for a sequence that of each class at each place, else numbers in the units of the targets.
     ///
     /// # Errors
     /// [`RunError::Fit`] where the samples are of another shape; [`RunError::Train`].
@@ -101,17 +96,14 @@ impl Model {
         features: &Features,
         source: &str,
         rows: &[usize],
-    ) -> Result<Vec<f32>, RunError> {
+    ) -> Result<Value, RunError> {
         self.check(features, source)?;
         let outputs = self.trainer.predict(features, rows, &self.file.scaling)?;
-        let outputs = match self.file.task {
-            Task::Regression => outputs,
-            Task::Classification => {
-                let shares = Tensor::constant(outputs).softmax(-1);
-                self.trainer.cpu().run(&[shares], &[], &[], &mut NoStates)?.swap_remove(0)
-            }
-        };
-        Ok(outputs.as_slice().unwrap_or_default().to_vec())
+        if !self.file.task.has_classes() {
+            return Ok(outputs);
+        }
+        let shares = Tensor::constant(outputs).softmax(-1);
+        Ok(self.trainer.cpu().run(&[shares], &[], &[], &mut NoStates)?.swap_remove(0))
     }
 
     /// Whether samples are of the shape that the network takes. `source` is what messages call them.
@@ -119,10 +111,10 @@ impl Model {
     /// # Errors
     /// [`RunError::Fit`].
     pub fn check(&self, features: &Features, source: &str) -> Result<(), RunError> {
-        if features.shape() == self.file.input {
+        let (theirs, ours) = (Sample::from(features), self.file.sample());
+        if theirs == ours {
             return Ok(());
         }
-        let [theirs, ours] = [features.shape(), &self.file.input].map(shape);
         Err(RunError::Fit {
             what: format!("the samples are {theirs}, the network takes {ours}, in {source}"),
             hint: "give it data of the kind that it was trained on".into(),
@@ -143,32 +135,40 @@ impl ModelFile {
         }
         let file: ModelFile =
             serde_json::from_value(json).map_err(|error| damaged(error.to_string()))?;
-        match file.classes.is_empty() == (file.task == Task::Classification) {
+        match file.classes.is_empty() == file.task.has_classes() {
             true => Err(damaged(format!("{} classes for {:?}", file.classes.len(), file.task))),
             false => Ok(file),
         }
     }
 
-    /// What a new run will save.
+    /// What one sample is.
     #[must_use]
-    pub fn new(
-        task: Task,
-        input: &[usize],
-        scaling: Scaling,
-        classes: &[String],
-        layers: Vec<NodeSpec>,
-        config: &Config,
-    ) -> ModelFile {
-        ModelFile {
-            format: FORMAT,
-            thalweg: VERSION.into(),
-            task,
-            input: input.to_vec(),
-            scaling,
-            target: config.data.target.clone(),
-            classes: classes.to_vec(),
-            loss: config.train.loss.clone(),
-            layers,
+    pub fn sample(&self) -> Sample {
+        match self.encoding.ids().is_empty() {
+            true => Sample::from(&self.input[..]),
+            false => Sample::ids(&self.input),
+        }
+    }
+
+    /// How many numbers a row of predictions has, where numbers are predicted.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        match (self.task, &self.encoding, &self.target_scaling) {
+            (Task::Reconstruction, ..) => self.input.iter().product(),
+            (_, Encoding::Series(series), _) => series.horizon,
+            (_, _, Some(scaling)) => scaling.mean.len(),
+            _ => 1,
+        }
+    }
+
+    /// A trainer of this network, with weights of its own.
+    #[must_use]
+    pub fn trainer(&self, updater: Updater) -> Trainer<Dag> {
+        let trainer = Trainer::new(Dag::new(self.layers.clone()), self.loss.clone(), updater);
+        match (self.task, &self.target_scaling) {
+            (Task::Reconstruction, _) => trainer.reconstructing(),
+            (_, Some(scaling)) => trainer.scaling_targets(scaling.clone()),
+            (_, None) => trainer,
         }
     }
 }
@@ -208,8 +208,4 @@ fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
         ),
         _ => RunError::Io { doing: "read", path, source, hint: "check the permissions" },
     })
-}
-
-fn shape(dims: &[usize]) -> String {
-    dims.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
 }

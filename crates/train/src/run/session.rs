@@ -5,21 +5,24 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
-use thalweg_data::{DataError, Scaling, Targets};
-use thalweg_graph::DType;
+use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
+use thalweg_graph::Layer;
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
+use super::baselines::baselines;
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
-use super::defaults::shapes_of;
+use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
 use super::folder::{CONFIG, METRICS, MODEL, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
 use super::memory::too_large;
-use super::model::{ModelFile, Task};
+use super::model::{FORMAT, ModelFile};
+use super::task::Task;
 use crate::{
-    BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
+    BatchReport, Control, EpochReport, History, Metrics, Observer, Sample, Stopped, TrainError,
+    Trainer,
 };
 
 /// Rows of a batch where nothing is learned.
@@ -86,35 +89,24 @@ impl Session {
     /// # Errors
     /// [`RunError`]: whatever can be found out before the first step.
     pub fn prepare(draft: &Draft, source: &str, threads: usize) -> Result<Session, RunError> {
-        draft.check()?;
-        let loaded = thalweg_data::open(source)?;
+        let loaded = draft.open(source)?;
         let config = draft.resolve(source, &loaded)?;
         let data = RunData::split(&config, loaded)?;
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
-        let (task, classes): (Task, &[String]) = match &data.learn.targets {
-            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => {
-                (Task::Classification, names)
-            }
-            Targets::Values { .. } => (Task::Regression, &[]),
-        };
-        let layers = config.network.nodes(&shapes_of(&data.learn));
-        let model =
-            ModelFile::new(task, features.shape(), scaling.clone(), classes, layers, &config);
-
-        let network = Dag::new(model.layers.clone());
+        let model = describe(&config, &data, &scaling);
+        let mut trainer = model.trainer(config.train.updater()).on(executor(&config, threads));
         // One row tells the sizes; what is wrong beyond them, binding finds.
         let shape: Vec<usize> = [&[1], features.shape()].concat();
-        if network.build(shape, DType::F32).is_ok()
-            && let Some(what) = too_large(&network, &config.train.optimizer)
+        if trainer.network().build(shape, model.sample().dtype()).is_ok()
+            && let Some(what) = too_large(trainer.network(), &config.train.optimizer)
         {
             let hint = "make its layers smaller".into();
             return Err(draft.problem("network", what, hint));
         }
-        let mut trainer = Trainer::new(network, config.train.loss.clone(), config.train.updater())
-            .on(executor(&config, threads));
-        let bound = trainer.bind(features.shape(), config.train.seed);
-        bound.map_err(|error| configured(draft, error, "network"))?;
+        if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
+            return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
+        }
         let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
@@ -162,7 +154,7 @@ impl Session {
             part.map(|part| Ok(trainer.evaluate(part, EVALUATION_BATCH)?)).transpose()
         };
         let scores = [measure(Some(&train))?, measure(valid.as_ref())?, measure(test.as_ref())?];
-        let baselines = baselines(&train, test.or(valid).as_ref());
+        let baselines = baselines(&data.encoding, &train, valid.as_ref(), test.or(valid).as_ref());
         let [train, valid, test] = scores;
         let summary = Summary {
             task: model.task,
@@ -208,6 +200,51 @@ impl Session {
     }
 }
 
+/// What of a run will be saved beside its weights.
+fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
+    let targets = &data.learn.targets;
+    let task = Task::of(&data.encoding, targets, config.train.goal);
+    let target_scaling = match (task, targets) {
+        (Task::Forecast, _) => Some(scaling.clone()),
+        (Task::Reconstruction, _) => None,
+        (_, Targets::Values { values, dims }) => {
+            Some(of_targets(values, *dims, data.rows(PartName::Train)))
+        }
+        _ => None,
+    };
+    let classes = targets.names().filter(|_| task.has_classes()).unwrap_or_default();
+    ModelFile {
+        format: FORMAT,
+        thalweg: VERSION.into(),
+        task,
+        input: data.learn.features.shape().to_vec(),
+        encoding: data.encoding.clone(),
+        // Which rows were for the test does not matter to others.
+        source: SourceOptions { test: None, ..config.data.source.clone() },
+        scaling: scaling.clone(),
+        target_scaling,
+        target: config.data.target().into(),
+        classes: classes.to_vec(),
+        loss: config.train.loss.clone(),
+        layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
+    }
+}
+
+/// Mean and standard deviation of each target number over some rows; a deviation of 0 counts as 1.
+fn of_targets(values: &[f32], dims: usize, rows: &[usize]) -> Scaling {
+    let n = rows.len().max(1) as f64;
+    let mean_of = |i: usize, f: &dyn Fn(f64) -> f64| {
+        rows.iter().map(|row| f(f64::from(values[row * dims + i]))).sum::<f64>() / n
+    };
+    let each = (0..dims).map(|i| {
+        let mean = mean_of(i, &|x| x);
+        let std = mean_of(i, &|x| (x - mean) * (x - mean)).sqrt() as f32;
+        (mean as f32, if std < f32::MIN_POSITIVE { 1.0 } else { std })
+    });
+    let (mean, std) = each.unzip();
+    Scaling { full_scale: 1.0, mean, std }
+}
+
 /// Makes a schedule that goes by the length of the run go by `total` steps.
 fn fix_length(schedule: &mut Schedule, total: u64) {
     match schedule {
@@ -217,6 +254,22 @@ fn fix_length(schedule: &mut Schedule, total: u64) {
         Schedule::Warmup { steps, then } => fix_length(then, total.saturating_sub(*steps)),
         _ => {}
     }
+}
+
+/// Why a network could not be built, with the name of the node that fails: before it is bound, its layers have none.
+fn unbuilt(draft: &Draft, error: TrainError, network: &Dag, sample: &Sample) -> RunError {
+    let TrainError::Graph(error) = error else { return configured(draft, error, "network") };
+    let reached = network.values(&[sample.placeholder(1)]).len();
+    // The input comes before the nodes.
+    let node = reached.checked_sub(1).filter(|place| *place < network.nodes().len());
+    let kind = error.layer().map(Layer::kind).filter(|kind| *kind != "Dag");
+    let what = match (node, kind) {
+        (Some(place), Some(kind)) => {
+            format!("layer {}, {kind}: {}", network.name(place), error.what())
+        }
+        _ => error.what().to_owned(),
+    };
+    draft.problem("network", what, error.hint().unwrap_or_default().to_owned())
 }
 
 /// What the trainer found before the first step is for whoever configured it: said where that was said. `key` is to
@@ -270,38 +323,6 @@ pub fn figures(metrics: Option<&Metrics>) -> Value {
             fields.into_iter().filter(|(_, value)| !value.is_array()).collect::<Map<_, _>>().into()
         }
         _ => Value::Null,
-    }
-}
-
-/// The most frequent class of the training rows, or their mean, as a predictor of `judged`.
-fn baselines(train: &crate::Part<'_>, judged: Option<&crate::Part<'_>>) -> Value {
-    let Some(judged) = judged else { return json!({}) };
-    match (&train.data.targets, &judged.data.targets) {
-        (Targets::Classes { labels, names }, Targets::Classes { labels: judged_labels, .. }) => {
-            let count = |labels: &[i64], rows: &[usize], class: usize| {
-                rows.iter().filter(|&&row| labels[row] == class as i64).count()
-            };
-            // The first of equals, so that the choice is fixed.
-            let class =
-                (0..names.len()).rev().max_by_key(|&class| count(labels, train.rows, class));
-            let class = class.unwrap_or(0);
-            let right = count(judged_labels, judged.rows, class) as f64;
-            let accuracy = right / judged.rows.len() as f64;
-            json!({ "majority_class": { "class": names.get(class), "accuracy": accuracy } })
-        }
-        (Targets::Values { values, dims }, Targets::Values { values: truth, .. }) => {
-            let of = |rows: &[usize], values: &[f32], f: &dyn Fn(usize, f64) -> f64| {
-                let each = rows.iter().flat_map(|&row| (0..*dims).map(move |i| (row, i)));
-                each.map(|(row, i)| f(i, f64::from(values[row * dims + i]))).sum::<f64>()
-            };
-            let rows = train.rows.len() as f64;
-            let means: Vec<f64> = (0..*dims)
-                .map(|i| of(train.rows, values, &|j, y| if i == j { y } else { 0.0 }) / rows)
-                .collect();
-            let squares = of(judged.rows, truth, &|i, y| (y - means[i]) * (y - means[i]));
-            json!({ "mean": { "rmse": (squares / (judged.rows.len() * dims) as f64).sqrt() } })
-        }
-        _ => json!({}),
     }
 }
 

@@ -140,6 +140,6 @@ pub fn all_finite<N: Network>(trainer: &Trainer<N>) -> bool {
 pub fn r2(metrics: &Metrics) -> f64 {
     match metrics {
         Metrics::Regression(scores) => scores.r2,
-        Metrics::Classification(_) => panic!("a regression has these metrics: {metrics:?}"),
+        _ => panic!("a regression has these metrics: {metrics:?}"),
     }
 }

@@ -3,6 +3,8 @@
 mod data;
 mod determinism;
 mod errors;
+mod generate;
+mod kinds;
 mod learning;
 mod measuring;
 mod metrics;

@@ -82,7 +82,7 @@ impl Golden {
 #[test]
 fn optimizers_are_those_of_pytorch() {
     let golden: Golden = read(include_str!("../../golden/optimizers.json"));
-    assert_eq!(golden.cases.len(), 22);
+    assert_eq!(golden.cases.len(), 23);
     for case in &golden.cases {
         for executor in executors() {
             golden.check(&*executor, case, DOUBLE);

@@ -2,7 +2,8 @@ use super::*;
 use crate::BatchSize;
 use thalweg_nn::Optimizer;
 
-const TASK: Shapes<'static> = Shapes { sample: &[8, 8], vocabulary: None, outputs: 10 };
+const TASK: Shapes<'static> =
+    Shapes { sample: &[8, 8], vocabulary: None, outputs: 10, places: None };
 
 fn resolved(settings: &[&str]) -> Result<Config, RunError> {
     let mut draft = Draft::new();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use thalweg_graph::ops::{Cell, Recurrence, RecurrentState, RecurrentWeights};
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
+use super::padding::sequence_and_lengths;
 use crate::context;
 use crate::dag::Node;
 use crate::init::Init;
-use crate::layers::padding::sequence_and_lengths;
 use crate::layers::{Dropout, forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module, Visitor};

@@ -1,0 +1,187 @@
+//! What is printed before and after a training.
+
+use std::path::Path;
+
+use serde_json::Value;
+use thalweg_train::Stopped;
+use thalweg_train::run::data::PartName;
+use thalweg_train::run::session::Outcome;
+use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
+
+use crate::failure::Failure;
+use crate::output::{self, bytes, count, number, percent, seconds, table};
+
+/// What will be done, in three lines.
+pub fn overview(session: &Session, threads: usize) -> String {
+    let (data, model) = (&session.data, &session.model);
+    let part = |name, part| format!("{name} {}", count(data.rows(part).len() as u64));
+    let parts = [
+        part("train", PartName::Train),
+        part("valid", PartName::Valid),
+        part("test", PartName::Test),
+    ];
+    let attribution = data.attribution.map_or(String::new(), |by| format!("\n  {by}"));
+    let notes: String = data.notes.iter().map(|note| format!("\n         {note}")).collect();
+    let targets = match (model.task, model.classes.len()) {
+        (Task::Classification, classes) => format!("{} classes", count(classes as u64)),
+        (task, 0) => format!("{} of '{}'", task.words(), model.target),
+        (task, classes) => {
+            format!("{}, {} classes at each place", task.words(), count(classes as u64))
+        }
+    };
+    format!(
+        "data     {}: samples of {}, {targets}; rows: {}{notes}{attribution}\nnetwork  {}; {} parameters\n\
+         memory   {} for training, as planned; {threads} thread{}",
+        data.learn.name,
+        model.sample(),
+        parts.join(", "),
+        layers(&model.layers),
+        count(session.parameters() as u64),
+        bytes(session.planned_memory),
+        if threads == 1 { "" } else { "s" },
+    )
+}
+
+/// The layers in a line; of many the first and the last few.
+fn layers(nodes: &[NodeSpec]) -> String {
+    const SHOWN: usize = 12;
+    let words: Vec<String> = nodes.iter().map(|node| layer(&node.layer)).collect();
+    match words.len() {
+        0..=SHOWN => words.join(" → "),
+        n => {
+            let (first, last) = (&words[..SHOWN / 2], &words[n - SHOWN / 4..]);
+            let between = n - first.len() - last.len();
+            format!("{} → … {between} more … → {}", first.join(" → "), last.join(" → "))
+        }
+    }
+}
+
+/// A layer in a word or two.
+fn layer(spec: &LayerSpec) -> String {
+    use LayerSpec::{Dropout, Linear};
+    match spec {
+        Linear { out, .. } => format!("linear {out}"),
+        Dropout { p } => format!("dropout {p}"),
+        other => other.name().to_string(),
+    }
+}
+
+/// The figures, what they compare with, and what to do next.
+pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let summary = &outcome.summary;
+    let rows = [("train", &summary.train), ("valid", &summary.valid), ("test", &summary.test)];
+    let columns = columns(summary.task);
+    let rows = rows.into_iter().filter(|(_, figures)| !figures.is_null()).map(|(name, figures)| {
+        let figure = |(_, key, show): &Column| {
+            figures[*key].as_f64().map_or_else(|| "-".into(), |x| show(x))
+        };
+        std::iter::once(name.to_string()).chain(columns.iter().map(figure)).collect()
+    });
+    let header: Vec<&str> =
+        std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
+    output::line(format!("\n{}", table(&header, rows)))?;
+    for line in baselines(&summary.baselines) {
+        output::line(format!("\nbaseline  {line}"))?;
+    }
+    let why = match outcome.history.stopped {
+        Stopped::Epochs => String::new(),
+        Stopped::MaxSteps => ", stopped by max_steps".into(),
+        Stopped::EarlyStopping => ", stopped early: the validation loss got no better".into(),
+        Stopped::Converged => ", converged: the training loss fell no further".into(),
+        Stopped::MaxTime => ", stopped by max_time".into(),
+        Stopped::Interrupted => ", interrupted".into(),
+    };
+    let kept = match outcome.history.restored {
+        true => format!("; kept the weights of epoch {}, the best one", outcome.history.best_epoch),
+        false => String::new(),
+    };
+    let epochs = match summary.epochs {
+        1 => "1 epoch".to_string(),
+        n => format!("{n} epochs"),
+    };
+    output::line(format!("trained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
+    output::line("\nnext")?;
+    let shown = shown(path);
+    let use_it = match summary.task {
+        Task::LanguageModel => (format!("thalweg generate {shown}"), "text as it has learned it"),
+        Task::Translation => {
+            (format!("thalweg generate {shown} --prompt TEXT"), "what it makes of a text")
+        }
+        _ => (format!("thalweg predict {shown} DATA"), "predictions as CSV"),
+    };
+    for (command, what) in [
+        (format!("thalweg evaluate {shown}"), "how well it does on the test rows"),
+        use_it,
+        (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
+        (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
+    ] {
+        output::line(format!("  {command:<56} {what}"))?;
+    }
+    output::line(format!("\n{}", path.display()))
+}
+
+/// A figure of a part: its heading, its key in the summary, how it is shown.
+type Column = (&'static str, &'static str, fn(f64) -> String);
+
+fn columns(task: Task) -> Vec<Column> {
+    let rows: Column = ("rows", "rows", |rows| count(rows as u64));
+    let loss: Column = ("loss", "loss", number);
+    let more: &[Column] = match task {
+        Task::Classification => {
+            &[("accuracy", "accuracy", percent), ("macro F1", "f1_macro", percent)]
+        }
+        Task::LanguageModel | Task::Translation => &[
+            ("perplexity", "perplexity", number),
+            ("bits a token", "bits_per_token", number),
+            ("accuracy", "accuracy", percent),
+        ],
+        Task::SequenceLabelling => {
+            &[("places", "places", |n| count(n as u64)), ("accuracy", "accuracy", percent)]
+        }
+        Task::Regression | Task::Forecast | Task::Recommendation => {
+            &[("rmse", "rmse", number), ("mae", "mae", number), ("r2", "r2", number)]
+        }
+        Task::Reconstruction => &[("rmse", "rmse", number)],
+    };
+    [&[rows, loss], more].concat()
+}
+
+/// What the summary says of predictors without a network, in words.
+fn baselines(found: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    let of = |name: &str, key: &str| found[name][key].as_f64();
+    if let Some(accuracy) = of("majority_class", "accuracy") {
+        let class = found["majority_class"]["class"].as_str().unwrap_or("?").escape_debug();
+        let accuracy = percent(accuracy);
+        lines.push(format!("always saying '{class}', the most frequent class: {accuracy}"));
+    }
+    if let Some(bits) = of("unigram", "bits_per_token") {
+        let bits = number(bits);
+        lines.push(format!("by the frequency of each token alone: {bits} bits a token"));
+    }
+    if let Some(rmse) = of("mean", "rmse") {
+        lines.push(format!("always saying the mean: rmse {}", number(rmse)));
+    }
+    if let Some(rmse) = of("biases", "rmse") {
+        let rmse = number(rmse);
+        lines.push(format!("mean and ridge-tuned biases of user and item: rmse {rmse}"));
+    }
+    if let Some(rmse) = of("last_value", "rmse") {
+        lines.push(format!("saying the last value again: rmse {}", number(rmse)));
+    }
+    if let (Some(rmse), Some(season)) =
+        (of("seasonal_naive", "rmse"), of("seasonal_naive", "season"))
+    {
+        let rmse = number(rmse);
+        lines.push(format!("what was {season} steps before (seasonal naive): rmse {rmse}"));
+    }
+    lines
+}
+
+/// A path as short as it can be typed here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
+    let text = short.unwrap_or(path).display().to_string();
+    if text.contains(' ') { format!("'{text}'") } else { text }
+}

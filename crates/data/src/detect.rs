@@ -1,0 +1,238 @@
+//! What kind of data a path holds, where nobody says it: by the names of files, and for tables by their columns.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::DataError;
+use crate::files::Files;
+use crate::idx_set::{self, FileName};
+use crate::options::{Kind, SourceOptions};
+use crate::place::Place;
+use crate::source::embedded_names;
+use crate::table::{Table, number};
+
+const ZIP: &[&str] = &["zip"];
+const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
+/// What columns of users and of items are called, where a table is to be known by them.
+const USERS: &[&str] = &["user", "userid", "user_id"];
+const ITEMS: &[&str] = &["item", "itemid", "item_id", "movie", "movieid", "movie_id"];
+
+/// What a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Folder,
+    File,
+    /// A path with stars in its last part, which is none itself.
+    Pattern,
+}
+
+/// A path that leads to data.
+pub(crate) struct Found {
+    pub path: PathBuf,
+    pub form: Form,
+}
+
+/// The endings of the files of a kind; none of kinds that are tables.
+fn endings(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Audio => &["wav"],
+        Kind::Images => &["png", "jpg", "jpeg", "gif"],
+        Kind::Language => &["txt"],
+        Kind::Labelled => &["conll", "iob", "iob2", "bio"],
+        _ => &[],
+    }
+}
+
+fn has(name: &str, endings: &[&str]) -> bool {
+    let name = name.to_lowercase();
+    endings.iter().any(|ending| name.strip_suffix(ending).is_some_and(|rest| rest.ends_with('.')))
+}
+
+impl Found {
+    /// What to call the data: a folder's own name, also where it was given as `.` or `..`; a file's name up to its
+    /// first dot; the name of the folder for several files.
+    pub(crate) fn name(&self) -> String {
+        let folder = |path: &Path| {
+            let here = if path == Path::new("") { Path::new(".") } else { path };
+            let full = here.canonicalize().unwrap_or_else(|_| here.to_path_buf());
+            full.file_name().map(|name| name.to_string_lossy().into_owned())
+        };
+        let parent = || folder(self.path.parent().unwrap_or(Path::new("")));
+        let name = match self.form {
+            Form::Folder => folder(&self.path),
+            Form::Pattern => parent(),
+            Form::File if FileName::parse(&self.path).is_some() => parent(),
+            Form::File => {
+                let name = self.path.file_name().map(|name| name.to_string_lossy().into_owned());
+                name.map(|name| name.split('.').next().unwrap_or("").to_string())
+            }
+        };
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| "data".into())
+    }
+
+    /// What kind of data it looks like, `options` considered.
+    pub(crate) fn kind(&self, options: &SourceOptions) -> Result<Kind, DataError> {
+        if let Some(kind) = options.kind {
+            return Ok(kind);
+        }
+        let is_idx = match self.form {
+            Form::Folder => idx_set::is_set(&self.path)?,
+            Form::File => FileName::parse(&self.path).is_some(),
+            Form::Pattern => false,
+        };
+        if is_idx {
+            return Ok(Kind::Idx);
+        }
+        let name = self.path.to_string_lossy();
+        if self.form == Form::File && !has(&name, ZIP) {
+            if has(&name, TABLES) {
+                return table_kind(&self.table(options.header)?, options);
+            }
+            let files = Files::single(&self.path);
+            return match kind_of(&name) {
+                Some(Kind::Language) if is_table(&self.path)? => {
+                    table_kind(&self.table(options.header)?, options)
+                }
+                Some(kind) => Ok(kind),
+                None => Err(self.unknown(&files)),
+            };
+        }
+        let files = self.all()?;
+        let of = |kind| files.names().filter(|name| has(name, endings(kind))).count();
+        let counts = [Kind::Audio, Kind::Images, Kind::Language].map(|kind| (of(kind), kind));
+        match counts.into_iter().max_by_key(|(count, _)| *count) {
+            Some((count, kind)) if count > 0 => Ok(kind),
+            _ => Err(self.unknown(&files)),
+        }
+    }
+
+    /// The table in the file, or in all text files of a folder, a zip or a pattern.
+    pub(crate) fn table(&self, header: Option<bool>) -> Result<Table, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Table::read(&self.path, header);
+        }
+        let mut files = self.all()?;
+        files.keep(|name| (has(name, TABLES) || has(name, &["txt"])) && !name.contains('/'));
+        let mut tables = Vec::with_capacity(files.len());
+        for i in 0..files.len() {
+            let place = files.place(i);
+            tables.push(Table::parse(files.text(i)?, place, header)?);
+        }
+        Table::joined(tables)?.ok_or_else(|| {
+            DataError::content(
+                Place::file(&self.path),
+                format!(
+                    "a table is needed, and none of the files in it is a .{}",
+                    TABLES.join(" or .")
+                ),
+                "name the file itself, such as table.csv",
+            )
+        })
+    }
+
+    /// The files of a kind. A file that was named itself is taken at its user's word.
+    pub(crate) fn files(&self, kind: Kind) -> Result<Files, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Ok(Files::single(&self.path));
+        }
+        let mut files = self.all()?;
+        let all = files.len();
+        // Texts in folders within the folder are of another set.
+        let flat = kind == Kind::Language && self.form == Form::Folder;
+        files.keep(|name| has(name, endings(kind)) && !(flat && name.contains('/')));
+        match files.len() {
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                format!("none of the {all} files in it is a .{} file", endings(kind).join(" or .")),
+                format!("data of kind '{kind}' is read from such files"),
+            )),
+            _ => Ok(files),
+        }
+    }
+
+    fn all(&self) -> Result<Files, DataError> {
+        match self.form {
+            Form::Folder => Files::folder(&self.path),
+            Form::File => Files::zip(&self.path),
+            Form::Pattern => Files::matching(&self.path),
+        }
+    }
+
+    /// The error of data whose kind is not known.
+    fn unknown(&self, files: &Files) -> DataError {
+        let found = match (self.form, self.path.extension()) {
+            (Form::File, Some(extension)) if !has(&self.path.to_string_lossy(), ZIP) => {
+                format!("a .{} file", extension.to_string_lossy())
+            }
+            (Form::File, None) => "a file without an extension".into(),
+            _ => match files.names().next() {
+                None => "there is no file in it".into(),
+                Some(first) => format!("{} files, '{first}' first", files.len()),
+            },
+        };
+        DataError::UnknownKind { path: self.path.clone(), found, embedded: embedded_names() }
+    }
+}
+
+fn kind_of(name: &str) -> Option<Kind> {
+    [Kind::Audio, Kind::Images, Kind::Language, Kind::Labelled]
+        .into_iter()
+        .find(|&kind| has(name, endings(kind)))
+}
+
+/// Whether a text file is a table: the first of its lines have the same number of tabs, and some.
+fn is_table(path: &Path) -> Result<bool, DataError> {
+    let text = Files::single(path).text(0)?;
+    let tabs = |line: &str| line.matches('\t').count();
+    let mut lines = text.lines().take(20);
+    let first = lines.next().map_or(0, tabs);
+    Ok(first > 0 && lines.all(|line| tabs(line) == first))
+}
+
+/// What a table is for: what the options speak of, or else what its columns look like.
+fn table_kind(table: &Table, options: &SourceOptions) -> Result<Kind, DataError> {
+    let columns = table.columns();
+    let named =
+        |known: &[&str]| columns.iter().any(|name| known.contains(&name.to_lowercase().as_str()));
+    if options.horizon.is_some() || options.window.is_some() {
+        return Ok(Kind::Series);
+    }
+    if options.user.is_some() || options.item.is_some() || (named(USERS) && named(ITEMS)) {
+        return Ok(Kind::Ratings);
+    }
+    if options.column.is_some() || options.transform.is_some() || options.level.is_some() {
+        return Ok(Kind::Text);
+    }
+    let last = columns.len() - 1;
+    if options.target.is_none()
+        && last <= 1
+        && table.is_numeric(last)
+        && (last == 0 || ascends(table))
+    {
+        return Ok(Kind::Series);
+    }
+    let target = match &options.target {
+        Some(target) => table.column(target)?,
+        None => last,
+    };
+    let texts = (0..columns.len()).filter(|&column| column != target);
+    let texts: Vec<bool> = texts.map(|column| !table.is_numeric(column)).collect();
+    match !texts.is_empty() && texts.iter().all(|&text| text) {
+        true => Ok(Kind::Text),
+        false => Err(DataError::content(
+            table.file().clone(),
+            format!("what this table is for is not clear; its columns are {}", columns.join(", ")),
+            "set kind to text (a column of text and a target), ratings (users, items, \
+            ratings), series (numbers in order of time) or pairs (two texts); tables of \
+            numbers and categories are not read today",
+        )),
+    }
+}
+
+/// Whether the first column counts up, as times do.
+fn ascends(table: &Table) -> bool {
+    let cells: Vec<&str> = (0..table.rows()).map(|row| table.cell(row, 0)).collect();
+    cells.windows(2).all(|pair| match (number(pair[0]), number(pair[1])) {
+        (Some(a), Some(b)) => a < b,
+        _ => pair[0] < pair[1],
+    })
+}
