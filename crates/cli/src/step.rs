@@ -37,10 +37,21 @@ pub fn print(report: &StepReport, data: &str, run: &Path) -> Result<(), Failure>
             + ", would change the weights by the shares given above.\n  \
            About 0.001 of the weights a step is usual; far more is a wild ride, far less a standstill.",
     )?;
+    if report.unchecked > 0 {
+        line(format!(
+            "\nOf {} parameters no slope was measured: the reference executor would take too long for a network of this \
+             size.\nFewer --rows leave time for more.",
+            report.unchecked
+        ))?;
+    }
+    let parameters = || report.layers.iter().flat_map(|layer| &layer.parameters);
+    if parameters().all(|parameter| parameter.checks.is_empty()) {
+        return Ok(());
+    }
     line(match report.worst_difference {
         worst if worst < DOUBTFUL => {
             format!(
-                "\nAll gradients agree with their slopes; the greatest relative difference is {}.",
+                "\nThe gradients agree with their slopes; the greatest relative difference is {}.",
                 number(worst)
             )
         }

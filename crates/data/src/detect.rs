@@ -105,16 +105,28 @@ impl Found {
         }
     }
 
-    /// The table in the file.
+    /// The table in the file, or in all text files of a folder, a zip or a pattern.
     pub(crate) fn table(&self, header: Option<bool>) -> Result<Table, DataError> {
-        match self.form {
-            Form::File => Table::read(&self.path, header),
-            _ => Err(DataError::content(
-                Place::file(&self.path),
-                "a table is needed, which is one file",
-                "name the file itself, such as table.csv",
-            )),
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Table::read(&self.path, header);
         }
+        let mut files = self.all()?;
+        files.keep(|name| (has(name, TABLES) || has(name, &["txt"])) && !name.contains('/'));
+        let mut tables = Vec::with_capacity(files.len());
+        for i in 0..files.len() {
+            let place = files.place(i);
+            tables.push(Table::parse(files.text(i)?, place, header)?);
+        }
+        Table::joined(tables)?.ok_or_else(|| {
+            DataError::content(
+                Place::file(&self.path),
+                format!(
+                    "a table is needed, and none of the files in it is a .{}",
+                    TABLES.join(" or .")
+                ),
+                "name the file itself, such as table.csv",
+            )
+        })
     }
 
     /// The files of a kind. A file that was named itself is taken at its user's word.

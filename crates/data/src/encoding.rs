@@ -66,7 +66,11 @@ impl Encoding {
             Encoding::Language(language) => vec![language.vocabulary.len()],
             Encoding::Text(text) => vec![text.vocabulary.len()],
             Encoding::Labelled(labelled) => vec![labelled.vocabulary.len()],
-            Encoding::Ratings(ratings) => vec![ratings.users.len(), ratings.items.len()],
+            Encoding::Ratings(ratings) => [&ratings.users, &ratings.items]
+                .into_iter()
+                .chain(ratings.context.iter().map(|circumstance| &circumstance.values))
+                .map(|values| values.len())
+                .collect(),
             Encoding::Pairs(pairs) => vec![pairs.source.len(), pairs.target.len()],
         }
     }

@@ -152,6 +152,10 @@ pub struct SourceOptions {
     /// Ratings: the column of items; else the second one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
+    /// Ratings: the columns that say under what circumstances something was rated; else those with at most 100 different
+    /// cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Vec<String>>,
     /// Tables: whether the first line names the columns; else it does where none of its cells is empty or a number.
     /// Pairs have none unless it is said.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -197,11 +201,12 @@ pub struct SourceOptions {
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 18] {
+    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 19] {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
         [
             ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
+            ("context", self.context.is_some(), &[Ratings]),
             ("column", self.column.is_some(), &[Text]),
             ("user", self.user.is_some(), &[Ratings]),
             ("item", self.item.is_some(), &[Ratings]),

@@ -15,17 +15,23 @@ use crate::suggest;
 /// What may stand between cells, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
-/// A table in memory.
+/// A table in memory, of one file or of several with the same columns.
 pub(crate) struct Table {
-    place: Place,
-    text: String,
+    parts: Vec<Part>,
     columns: Vec<String>,
     has_header: bool,
     rows: Vec<Row>,
 }
 
-/// A row, the line it begins in, and the bytes it was read from without the line end.
+/// A file of a table.
+struct Part {
+    place: Place,
+    text: String,
+}
+
+/// A row, the file and the line it begins in, and the bytes it was read from without the line end.
 struct Row {
+    part: usize,
     cells: StringRecord,
     line: u64,
     bytes: Range<usize>,
@@ -57,7 +63,7 @@ impl Table {
         while reader.read_record(&mut cells).map_err(|error| unreadable(&error, &place))? {
             let (start, line) =
                 cells.position().map_or((0, 0), |at| (at.byte() as usize, at.line()));
-            rows.push(Row { cells: cells.clone(), line, bytes: start..text.len() });
+            rows.push(Row { part: 0, cells: cells.clone(), line, bytes: start..text.len() });
             if let [.., last, _] = &mut rows[..] {
                 last.bytes.end = start;
             }
@@ -81,9 +87,35 @@ impl Table {
             true => rows.remove(0).cells.iter().map(|cell| cell.trim().to_string()).collect(),
             false => (1..=first.cells.len()).map(|column| column.to_string()).collect(),
         };
-        let table = Table { place, text, columns, has_header, rows };
+        let table = Table { parts: vec![Part { place, text }], columns, has_header, rows };
         table.check_columns()?;
         Ok(table)
+    }
+
+    /// The rows of several tables, one table after the other.
+    pub(crate) fn joined(tables: Vec<Table>) -> Result<Option<Table>, DataError> {
+        let mut tables = tables.into_iter();
+        let Some(mut all) = tables.next() else { return Ok(None) };
+        for mut table in tables {
+            if table.columns != all.columns {
+                return Err(DataError::content(
+                    table.file().clone().line(1),
+                    format!(
+                        "the columns are {}, those of {} are {}",
+                        table.columns.join(", "),
+                        all.file(),
+                        all.columns.join(", ")
+                    ),
+                    "files that make one table have the same columns; name one file, or move the \
+                    others elsewhere",
+                ));
+            }
+            let before = all.parts.len();
+            table.rows.iter_mut().for_each(|row| row.part += before);
+            all.parts.append(&mut table.parts);
+            all.rows.append(&mut table.rows);
+        }
+        Ok(Some(all))
     }
 
     fn check_columns(&self) -> Result<(), DataError> {
@@ -91,7 +123,7 @@ impl Table {
             self.columns.iter().enumerate().find(|(i, name)| self.columns[..*i].contains(name));
         if let Some((_, name)) = twice {
             return Err(DataError::content(
-                self.place.clone().line(1),
+                self.file().clone().line(1),
                 format!("two columns are called '{name}'"),
                 "give each column a name of its own, or set header = false where the first \
                 line is a row",
@@ -99,7 +131,7 @@ impl Table {
         }
         if self.rows.is_empty() {
             return Err(DataError::content(
-                self.place.clone(),
+                self.file().clone(),
                 "there is a line with the names of the columns and no row",
                 "bring rows, or set header = false where the first line is one",
             ));
@@ -134,7 +166,7 @@ impl Table {
                     .into(),
             };
             DataError::MissingColumn {
-                place: self.place.clone().into(),
+                place: self.file().clone().into(),
                 wanted: wanted.into(),
                 columns: self.columns.join(", "),
                 hint,
@@ -153,7 +185,7 @@ impl Table {
             Some(wanted) => self.column(wanted),
             None if default < self.columns.len() => Ok(default),
             None => Err(DataError::content(
-                self.place.clone(),
+                self.file().clone(),
                 format!(
                     "there is no column of {what}: the table has only '{}'",
                     self.columns.join(", ")
@@ -191,12 +223,13 @@ impl Table {
 
     /// Where a cell is.
     pub(crate) fn place(&self, row: usize, column: usize) -> Place {
-        self.place.clone().line(self.rows[row].line).column(&self.columns[column])
+        let Row { part, line, .. } = self.rows[row];
+        self.parts[part].place.clone().line(line).column(&self.columns[column])
     }
 
-    /// Where the table is.
+    /// Where the table is: its first file.
     pub(crate) fn file(&self) -> &Place {
-        &self.place
+        &self.parts[0].place
     }
 
     /// These rows without and with those that are kept for the test.
@@ -210,7 +243,8 @@ impl Table {
             _ => None,
         };
         TestRows::deal(test, rows, |row| {
-            let line = &self.text.as_bytes()[self.rows[row].bytes.clone()];
+            let Row { part, bytes, .. } = &self.rows[row];
+            let line = &self.parts[*part].text.as_bytes()[bytes.clone()];
             (line, column.map(|column| self.cell(row, column)))
         })
     }

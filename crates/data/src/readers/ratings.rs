@@ -15,7 +15,19 @@ use crate::vocabulary::{UNKNOWN, Vocabulary};
 /// What a column of ratings is called, where it is not the last one.
 const RATING: &str = "rating";
 
-/// How a user and an item become ids.
+/// The most different cells of a column that is taken for a circumstance of a rating where nobody says which ones are.
+const CIRCUMSTANCES: usize = 100;
+
+/// A column that says under what circumstances something was rated: the season, the department.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Circumstance {
+    /// The column.
+    pub column: String,
+    /// Its cells by id; id 0 is every other one.
+    pub values: Vocabulary,
+}
+
+/// How a user, an item and the circumstances of a rating become ids, in this order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ratings {
     /// Whether the first line of a file names the columns.
@@ -30,6 +42,9 @@ pub struct Ratings {
     pub users: Vocabulary,
     /// The items by id; id 0 is every other one.
     pub items: Vocabulary,
+    /// The circumstances; none, as a rule.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<Circumstance>,
 }
 
 /// Reads ratings.
@@ -73,6 +88,10 @@ pub(crate) fn read(
         ));
     }
     let (train, test) = table.deal(rows, options.test.as_ref())?;
+    let circumstances = match known {
+        Some(_) => vec![],
+        None => circumstances(table, options, &train, [user, item, target])?,
+    };
     let ratings = known.cloned().unwrap_or_else(|| {
         let ids = |column: usize| {
             Vocabulary::of(&[UNKNOWN], train.iter().map(|&row| table.cell(row, column)), 1)
@@ -85,6 +104,9 @@ pub(crate) fn read(
             target: name(target),
             users: ids(user),
             items: ids(item),
+            context: (circumstances.into_iter())
+                .map(|column| Circumstance { column: name(column), values: ids(column) })
+                .collect(),
         }
     });
     let set = |name: String, rows: &[usize]| {
@@ -123,6 +145,29 @@ fn columns(
     Ok((table.column_or(user, 0, "users")?, table.column_or(item, 1, "items")?))
 }
 
+/// The columns that `options` name as circumstances; else those beside users, items and ratings that have few different
+/// cells in the training rows.
+fn circumstances(
+    table: &Table,
+    options: &SourceOptions,
+    train: &[usize],
+    taken: [usize; 3],
+) -> Result<Vec<usize>, DataError> {
+    if let Some(names) = &options.context {
+        return names.iter().map(|name| table.column(name)).collect();
+    }
+    let few = |&column: &usize| {
+        let mut seen = std::collections::HashSet::new();
+        !taken.contains(&column)
+            && train.iter().all(|&row| {
+                seen.insert(table.cell(row, column));
+                seen.len() <= CIRCUMSTANCES
+            })
+            && seen.len() > 1
+    };
+    Ok((0..table.columns().len()).filter(few).collect())
+}
+
 impl Ratings {
     fn encode(
         &self,
@@ -131,9 +176,15 @@ impl Ratings {
         user: usize,
         item: usize,
     ) -> Result<Features, DataError> {
-        let ids = rows.iter().flat_map(|&row| {
-            [self.users.id(table.cell(row, user)), self.items.id(table.cell(row, item))]
-        });
-        Features::new(Raw::I64(ids.collect()), vec![2])
+        let mut columns = vec![(user, &self.users), (item, &self.items)];
+        for Circumstance { column, values } in &self.context {
+            columns.push((table.column(column)?, values));
+        }
+        let id = |row: usize| {
+            let cells = columns.iter().map(move |(column, ids)| (table.cell(row, *column), ids));
+            cells.map(|(cell, ids)| ids.id(cell))
+        };
+        let ids = rows.iter().flat_map(|&row| id(row)).collect();
+        Features::new(Raw::I64(ids), vec![columns.len()])
     }
 }

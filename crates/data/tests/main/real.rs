@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use thalweg_data::readers::series::seasonal_naive;
 use thalweg_data::{
     Kind, Raw, Scaling, SourceOptions, Standardise, Targets, Transform, open, open_with,
+    seasonal_naive,
 };
 
 use crate::files::{classes, ids, text};

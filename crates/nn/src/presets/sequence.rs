@@ -63,7 +63,7 @@ pub(super) const PRESETS: &[Preset] = &[
 const EMBEDDING: usize = 64;
 
 fn both_ways() -> RecurrentOptions {
-    RecurrentOptions { bidirectional: true, ..RecurrentOptions::new(64) }
+    RecurrentOptions { bidirectional: true, ..RecurrentOptions::new(128) }
 }
 
 fn linear(out: usize) -> NodeSpec {
@@ -154,7 +154,7 @@ fn recurrent(shapes: &Shapes<'_>, layer: LayerSpec) -> Result<Vec<NodeSpec>, OpE
     let mut nodes = read.nodes.clone();
     nodes.push(read.over(layer, read.sequence()).named("states"));
     nodes.push(read.over(LayerSpec::PoolTime { how: Pool::Max }, "states"));
-    nodes.extend([dropout(0.3), linear(shapes.outputs)]);
+    nodes.extend([dropout(0.4), linear(shapes.outputs)]);
     Ok(nodes)
 }
 
@@ -243,7 +243,13 @@ fn forecaster(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
 }
 
 fn two_tower(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
-    let ids = vocabulary(shapes, Some(2))?;
-    let options = TwoTowerOptions { users: ids, items: ids, dim: 16 };
+    let ids = vocabulary(shapes, None)?;
+    let columns = shapes.sample.first().copied().unwrap_or(0);
+    if columns < 2 {
+        let what = format!("two-tower takes a user and an item, got samples {:?}", shapes.sample);
+        return Err(OpError::argument(what).hint("they are the first two columns of ids"));
+    }
+    let options =
+        TwoTowerOptions { users: ids, items: ids, context: vec![ids; columns - 2], dim: 8 };
     Ok(vec![LayerSpec::TwoTower(options).into()])
 }

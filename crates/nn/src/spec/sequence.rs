@@ -200,6 +200,9 @@ pub struct TwoTowerOptions {
     pub users: usize,
     /// How many item ids there are.
     pub items: usize,
+    /// How many ids each further column has; none by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub context: Vec<usize>,
     /// The numbers of a vector; 16 by default.
     #[serde(default = "factors")]
     pub dim: usize,
@@ -283,7 +286,9 @@ pub(super) fn build(spec: &LayerSpec, input: &Shape) -> Result<Option<Box<dyn Ne
             Box::new(LearnedPositions::new(max, width()?))
         }
         LayerSpec::Transpose { axes: [a, b] } => Box::new(Transpose::new(*a, *b)),
-        LayerSpec::TwoTower(o) => Box::new(TwoTower::new(o.users, o.items, o.dim)),
+        LayerSpec::TwoTower(o) => {
+            Box::new(TwoTower::new(o.users, o.items, o.dim).context(&o.context))
+        }
         LayerSpec::Seq2Seq(o) => {
             let &Seq2SeqOptions { source_ids, target_ids, source, dim, hidden, dropout } = o;
             let size = Seq2SeqSize { source_ids, target_ids, source, dim, hidden };

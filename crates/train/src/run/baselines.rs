@@ -113,7 +113,8 @@ fn naive(part: &Part, row: usize, season: usize, i: usize) -> f64 {
 /// The user and the item of a row.
 fn pair(part: &Part, row: usize) -> [usize; 2] {
     let Raw::I64(ids) = part.data.features.raw() else { return [0, 0] };
-    [0, 1].map(|i| usize::try_from(ids[row * 2 + i]).unwrap_or(0))
+    let width = part.data.features.width();
+    [0, 1].map(|i| usize::try_from(ids[row * width + i]).unwrap_or(0))
 }
 
 /// Ratings as mean + bias of the user + bias of the item, with squares of the biases penalised.

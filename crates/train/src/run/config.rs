@@ -135,7 +135,7 @@ pub struct TrainConfig {
     /// How the learning rate goes over the run.
     pub schedule: Schedule,
     /// What is different for some parameters.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub groups: Vec<Group>,
 }
 

@@ -57,7 +57,7 @@ impl Config {
                 clip_norm: habits.clip_norm,
                 clip_value: None,
                 l1: 0.0,
-                l2: 0.0,
+                l2: habits.l2,
                 mixup: 0.0,
                 noise: 0.0,
                 isa: isa_name(Isa::detect()).into(),
@@ -83,13 +83,14 @@ struct Habits {
     lr: f64,
     patience: Option<usize>,
     clip_norm: Option<f64>,
+    l2: f64,
 }
 
 impl Habits {
     fn of(loaded: &Loaded) -> Habits {
         let small = loaded.train.rows() <= SMALL_SET;
         let (epochs, batch, lr) = if small { (40, 32, 3e-3) } else { (10, 64, 2e-3) };
-        let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None };
+        let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None, l2: 0.0 };
         match loaded.encoding {
             Encoding::Values => plain,
             Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
@@ -97,9 +98,13 @@ impl Habits {
                 Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
             }
             Encoding::Text(_) | Encoding::Labelled(_) => {
-                Habits { patience: Some(4), clip_norm: Some(1.0), ..plain }
+                let (epochs, lr) = (epochs.max(16), 3e-3);
+                Habits { epochs, lr, patience: Some(6), clip_norm: Some(1.0), ..plain }
             }
-            Encoding::Ratings(_) => Habits { epochs: 10, batch: 256, patience: Some(2), ..plain },
+            // Of most users and items little is known: what is learned of them is held near 0.
+            Encoding::Ratings(_) => {
+                Habits { epochs: 30, batch: 256, lr: 1e-3, patience: Some(5), l2: 3e-4, ..plain }
+            }
             Encoding::Series(_) => {
                 Habits { epochs: 200, batch: 32, patience: Some(20), clip_norm: Some(1.0), ..plain }
             }

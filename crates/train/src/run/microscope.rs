@@ -4,19 +4,16 @@
 //! without any calculus: the reference executor computes the loss in `f64` with one weight moved a little to each
 //! side. Where the two agree, backpropagation is right.
 
-use std::collections::HashMap;
-
 use serde::Serialize;
 use thalweg_data::{Dataset, Scaling};
-use thalweg_graph::{
-    DType, Error, Executor, Feed, RefValue, Reference, StateId, States, Tensor, Value, grad,
-    reachable, reference::Data,
-};
+use thalweg_graph::{DType, Executor, Feed, StateId, States, Tensor, Value, grad};
 use thalweg_nn::{Dag, LayerSpec, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;
 use super::layers::{Traced, formula, trace};
+pub use super::slopes::Check;
+use super::slopes::Slopes;
 use crate::goal::Goal;
 use crate::{Part, Sample, Trainer};
 
@@ -47,6 +44,8 @@ pub struct StepReport {
     pub grad_norm: f64,
     /// The greatest relative difference between a gradient and its measured slope.
     pub worst_difference: f64,
+    /// Parameters of which no gradient was checked, since measuring slopes would take too long.
+    pub unchecked: usize,
     /// What goes in.
     pub input: Summary,
     /// Layer by layer.
@@ -89,20 +88,6 @@ pub struct ParameterStep {
     pub checks: Vec<Check>,
 }
 
-/// An entry of a gradient beside its measured slope.
-#[derive(Clone, Debug, Serialize)]
-pub struct Check {
-    /// Where it is.
-    pub index: Vec<usize>,
-    /// The gradient as training computes it, `f32`.
-    pub gradient: f64,
-    /// (L(w + h) − L(w − h)) / 2h in `f64`.
-    pub slope: f64,
-    /// |gradient − slope| over the greatest of the two and of 1e-5 times the step's greatest gradient: what is smaller
-    /// than that is rounding in `f32`.
-    pub difference: f64,
-}
-
 /// Numbers in short.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
@@ -122,12 +107,6 @@ pub struct Summary {
     pub first: Vec<f64>,
 }
 
-/// Entries of each parameter that are checked.
-const CHECKED: usize = 3;
-/// The distance of the two sides of a measured slope, in `f64`.
-const STEP: f64 = 1e-6;
-/// The share of the greatest gradient below which others are lost in the rounding of `f32`.
-const NOISE: f64 = 1e-5;
 /// Numbers in an excerpt.
 const EXCERPT: usize = 5;
 
@@ -166,7 +145,9 @@ impl Microscope<'_> {
         let (layer_values, values) = values.split_at(step.traced.layers.len());
         let (layer_grads, param_grads) = values.split_at(step.traced.layers.len());
 
-        let mut parameters = self.parameters(&step, param_grads, &after)?;
+        let slopes = Slopes::new(&step.loss, &step.feeds, self.trainer.store(), param_grads);
+        let mut parameters = self.parameters(&step, &slopes, param_grads, &after)?;
+        let unchecked = parameters.iter().filter(|parameter| parameter.checks.is_empty()).count();
         let checks = parameters.iter().flat_map(|parameter| &parameter.checks);
         let worst_difference = checks.map(|check| check.difference).fold(0.0, f64::max);
         let layers = step.traced.layers.iter().zip(layer_values).zip(layer_grads);
@@ -192,10 +173,11 @@ impl Microscope<'_> {
         Ok(StepReport {
             rows: rows.len(),
             loss: scalars[0].item().unwrap_or(f64::NAN),
-            loss_f64: self.loss_with(&step, None)?,
+            loss_f64: slopes.loss(None)?,
             lr: self.lr,
             grad_norm: scalars[1].item().unwrap_or(f64::NAN),
             worst_difference,
+            unchecked,
             input: Summary::of(&step.feeds[0].value),
             layers: layers.collect(),
         })
@@ -264,12 +246,12 @@ impl Microscope<'_> {
     fn parameters(
         &self,
         step: &Step,
+        slopes: &Slopes,
         gradients: &[Value],
         after: &Store,
     ) -> Result<Vec<ParameterStep>, RunError> {
-        let all = gradients.iter().flat_map(Value::to_f64);
-        let floor = NOISE * all.map(f64::abs).fold(0.0, f64::max);
-        let each = step.params.iter().zip(gradients).map(|((name, param), gradient)| {
+        let each = step.params.iter().zip(gradients).enumerate();
+        let each = each.map(|(place, ((name, param), gradient))| {
             let missing = || Value::zeros(param.dtype(), param.shape());
             let old = self.trainer.store().get(param.id()).cloned().unwrap_or_else(missing);
             let new = after.get(param.id()).cloned().unwrap_or_else(missing);
@@ -281,81 +263,11 @@ impl Microscope<'_> {
                 value: Summary::of(&old),
                 gradient: Summary::of(gradient),
                 update_ratio: (size > 0.0).then(|| moved / size),
-                checks: self.checks(step, param, &old, gradient, floor)?,
+                checks: slopes.check(place, param, &old, gradient)?,
             })
         });
         each.collect()
     }
-
-    /// The entry with the greatest gradient, and others down to the middle.
-    fn checks(
-        &self,
-        step: &Step,
-        param: &Param,
-        value: &Value,
-        gradient: &Value,
-        floor: f64,
-    ) -> Result<Vec<Check>, RunError> {
-        let gradients = gradient.to_f64();
-        let mut order: Vec<usize> = (0..gradients.len()).collect();
-        order.sort_by(|&a, &b| gradients[b].abs().total_cmp(&gradients[a].abs()));
-        let mut places: Vec<usize> =
-            (0..CHECKED).map(|i| i * order.len() / (2 * CHECKED)).collect();
-        places.dedup();
-        let indices: Vec<Vec<usize>> = gradient.shape().indices().collect();
-        let each = places.into_iter().filter_map(|place| order.get(place)).map(|&entry| {
-            let side = |by: f64| self.loss_with(step, Some((param, value, entry, by)));
-            let slope = (side(STEP)? - side(-STEP)?) / (2.0 * STEP);
-            let gradient = gradients[entry];
-            let scale = gradient.abs().max(slope.abs()).max(floor);
-            let gap = (gradient - slope).abs();
-            let difference = if gap == 0.0 { 0.0 } else { gap / scale };
-            Ok(Check { index: indices[entry].clone(), gradient, slope, difference })
-        });
-        each.collect()
-    }
-
-    /// The loss in `f64`, with one entry of a parameter moved where that is asked.
-    fn loss_with(
-        &self,
-        step: &Step,
-        moved: Option<(&Param, &Value, usize, f64)>,
-    ) -> Result<f64, Error> {
-        let mut feeds: Vec<Feed<RefValue>> = (step.feeds.iter())
-            .map(|feed| Feed {
-                input: feed.input.clone(),
-                value: RefValue::from_value(&feed.value),
-            })
-            .collect();
-        let mut loss = step.loss.clone();
-        if let Some((param, value, entry, by)) = moved {
-            // A state holds `f32`, an input of the reference executor `f64`: so small a step needs the latter.
-            let stand_in = Tensor::input("moved", param.dtype(), param.shape());
-            loss = replace(&loss, &param.tensor(), &stand_in);
-            let mut value = RefValue::from_value(value);
-            if let Data::Float(entries) = &mut value.data {
-                entries[entry] += by;
-            }
-            feeds.push(Feed { input: stand_in, value });
-        }
-        let value = Reference::wide().evaluate(&[loss], &feeds, self.trainer.store())?;
-        Ok(value.first().and_then(|loss| loss.floats().first().copied()).unwrap_or(f64::NAN))
-    }
-}
-
-/// The graph of `root` with `new` in the place of the node `old`.
-fn replace(root: &Tensor, old: &Tensor, new: &Tensor) -> Tensor {
-    let mut made: HashMap<u64, Tensor> = HashMap::from([(old.id(), new.clone())]);
-    for node in reachable(std::slice::from_ref(root)) {
-        let inputs: Vec<Tensor> = (node.inputs().iter())
-            .map(|input| made.get(&input.id()).unwrap_or(input).clone())
-            .collect();
-        let changed = inputs.iter().zip(node.inputs()).any(|(a, b)| a.id() != b.id());
-        if changed {
-            made.insert(node.id(), node.with_inputs(&inputs));
-        }
-    }
-    made.get(&root.id()).unwrap_or(root).clone()
 }
 
 /// The layer of the node that is called `path`; a layer within a node has no description of its own.

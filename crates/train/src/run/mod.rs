@@ -24,6 +24,7 @@ mod mistakes;
 pub mod model;
 pub mod network;
 pub mod session;
+mod slopes;
 pub mod task;
 mod writer;
 
