@@ -195,7 +195,7 @@ impl<T: Real> Task<'_, T> {
                 let mut half = LANES / 2;
                 while half > 0 {
                     for lane in 0..half {
-                        sums[lane] = sums[lane] + sums[lane + half];
+                        sums[lane] += sums[lane + half];
                     }
                     half /= 2;
                 }

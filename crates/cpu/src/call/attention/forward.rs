@@ -175,7 +175,7 @@ unsafe fn soften<T: Real>(
             let mut weight = get(tile.add(key * width));
             for i in 0..LANES {
                 weight[i] = (weight[i] - shift[i]).exp();
-                sum[i] = sum[i] + weight[i];
+                sum[i] += weight[i];
             }
             put(tile.add(key * width), weight);
         }
