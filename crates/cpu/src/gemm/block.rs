@@ -3,7 +3,6 @@
 
 use super::kernel::{Outer, Target};
 use super::pack::PackB;
-use super::plan::part;
 use super::tile::run;
 use super::vector::{Element, Kernel, Vector};
 use crate::isa::Isa;
@@ -66,7 +65,9 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
     #[inline(always)]
     unsafe fn run(self) {
         let Block { m, n, k, a, a_strides, c_stride, accumulate, .. } = self;
-        let groups = m.div_ceil(V::ROWS);
+        // Groups of rows, equal to within one, the larger ones first.
+        let groups = m.div_ceil(V::ROWS).max(1);
+        let (size, larger) = (m / groups, m % groups);
         let width = VECTORS * V::LANES;
         for column in (0..n).step_by(width) {
             let columns = width.min(n - column);
@@ -89,13 +90,15 @@ impl<T: Element, V: Vector<Element = T>> Kernel<V> for Block<T> {
                     });
                     b = (to, padded as isize);
                 }
-                for group in 0..groups {
-                    let rows = part(group, groups, m);
-                    let first = rows.start as isize;
+                let mut next = 0;
+                for group in 0..groups.min(m) {
+                    let rows = size + usize::from(group < larger);
+                    let first = next as isize;
+                    next += rows;
                     let (a, b, b_stride) = (a.offset(first * a_strides[0]), b.0, b.1);
                     let c = self.c.offset(first * c_stride).add(column);
                     let target = Target { c, strides: [c_stride, 1], accumulate };
-                    run!(V::launch, Outer[rows.len(), vectors] up to V::ROWS,
+                    run!(V::launch, Outer[rows, vectors] up to V::ROWS,
                         (1 2 3 4 5 6 7 8 9 10 11 12 13 14: [1 2]) =>
                         { k, a, a_strides, b, b_stride, target, columns });
                 }
