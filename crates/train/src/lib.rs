@@ -17,7 +17,7 @@ mod step;
 mod trainer;
 
 pub use error::TrainError;
-pub use generate::{Generator, Sampling};
+pub use generate::{Generator, Sampling, Translator};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };

@@ -117,6 +117,7 @@ fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
     match encoding {
         _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
         Encoding::Values => "mlp",
+        Encoding::Images(images) if images.frames.is_some() => "cnn3d",
         Encoding::Images(_) => "lenet",
         Encoding::Audio(_) => "audio-cnn",
         Encoding::Language(_) => "char-lm",
