@@ -1,8 +1,8 @@
 //! What the planner promises: exact simplification, one program where one pass suffices, states in place, memory
 //! that is used again.
 
-use thalweg_graph::ops::{Cell, Recurrence, RecurrentState, RecurrentWeights};
-use thalweg_graph::{DType, NoStates, Reference, StateId, Tensor, grad, reachable, verify};
+use thalweg_graph::ops::{Cell, Recurrence, RecurrentState, RecurrentWeights, Unary};
+use thalweg_graph::{DType, Map, NoStates, Reference, StateId, Tensor, grad, reachable, verify};
 use thalweg_plan::simplify::simplify;
 use thalweg_plan::{Code, Home, Kernel, Passes, Plan, RowProgram, plan};
 
@@ -185,4 +185,39 @@ fn poison_and_misfit_updates_are_errors() {
     let w = Tensor::state(id, "w", DType::F32, [3]);
     let error = plan(&[&w + 1.0], &[(id, x)], Passes::default()).unwrap_err().to_string();
     assert!(error.contains("3 f32 elements") && error.contains("[2, 3]"), "{error}");
+}
+
+/// The backward pass of a GELU between two products, of so many rows.
+fn gelu_step(rows: usize) -> Plan {
+    let (x, [w, v]) = (input(&[rows, 256]), [0; 2].map(|_| input(&[256, 256])));
+    let h = x.matmul(&w);
+    let y = &h * (((&h * 0.7).erf() + 1.0) * 0.5);
+    let loss = y.matmul(&v).exp().sum_all();
+    plan(&grad(&loss, &[x, w, v]).unwrap(), &[], Passes::default()).unwrap()
+}
+
+#[test]
+fn large_results_are_computed_again_rather_than_stored() {
+    let stores = |plan: &Plan| programs(plan).iter().map(|p| p.stores.len()).max().unwrap();
+    // Of the forward pass, the argument is in memory; Φ and the exponential need not be.
+    let large = gelu_step(2048);
+    assert_eq!(stores(&large), 1, "{large}");
+    let erf = |p: &&&RowProgram| {
+        let erf = Map::Unary(Unary::Erf);
+        p.code.iter().any(|i| matches!(&i.code, Code::Map(map, _) if *map == erf))
+    };
+    assert_eq!(programs(&large).iter().filter(erf).count(), 2, "{large}");
+    // In the cache they cost nothing.
+    let small = gelu_step(16);
+    assert_eq!(programs(&small).iter().filter(erf).count(), 1, "{small}");
+}
+
+#[test]
+fn programs_that_read_the_same_memory_are_one() {
+    let (x, w) = (input(&[64, 32]), input(&[32, 32]));
+    let g = x.matmul(&w);
+    let outputs = [g.sum(&[0]), (&g * &x).sum(&[0]), g.sum(&[1]), g.exp()];
+    let plan = plan(&outputs, &[], Passes::default()).unwrap();
+    assert_eq!(programs(&plan).len(), 1, "{plan}");
+    assert_eq!(programs(&plan)[0].column_sums.len(), 2);
 }

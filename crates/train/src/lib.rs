@@ -21,7 +21,7 @@ mod trainer;
 
 pub use augment::Augment;
 pub use error::TrainError;
-pub use generate::{Generator, Sampling};
+pub use generate::{Generator, Sampling, Translator};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };

@@ -1,6 +1,6 @@
 //! Convolution and pooling on shapes that are cut into tiles, against the reference.
 
-use thalweg_graph::ops::ConvSpec;
+use thalweg_graph::ops::{ConvSpec, PoolSpec};
 use thalweg_graph::random::Draw;
 use thalweg_graph::{DType, Feed, Tensor, Value, grad};
 
@@ -101,4 +101,42 @@ fn convolutions_of_generated_shapes() {
         let dtype = if case % 4 == 0 { DType::F64 } else { DType::F32 };
         check_conv(dtype, &x, &w, &spec);
     }
+}
+
+#[test]
+fn pooling_of_generated_shapes() {
+    let mut numbers = Numbers::new(5);
+    for case in 0..60 {
+        let axes = numbers.within(1, 3);
+        let mut of = |lo, hi| (0..axes).map(|_| numbers.within(lo, hi)).collect::<Vec<_>>();
+        let (kernel, stride, dilation) = (of(1, 3), of(1, 3), of(1, 2));
+        let padding =
+            of(0, 2).iter().zip(&kernel).map(|(p, k)| p.min(&(k / 2)).to_owned()).collect();
+        let extents: Vec<usize> = of(5, [150, 20, 8][axes - 1]);
+        let ceil = numbers.within(0, 1) == 1;
+        let spec = PoolSpec { kernel, stride, padding, dilation, ceil };
+        let dtype = if case % 4 == 0 { DType::F64 } else { DType::F32 };
+        let shape = [&[numbers.within(1, 4), numbers.within(1, 5)], &extents[..]].concat();
+        check_pool(dtype, &shape, &spec);
+    }
+}
+
+/// Maximum and means, their gradients, and the maximum's gradient's gradient.
+fn check_pool(dtype: DType, shape: &[usize], spec: &PoolSpec) {
+    let place = format!("{dtype} {shape:?} {spec:?}");
+    let x = Tensor::input("x", dtype, shape);
+    let max = x.max_pool(spec).ok().unwrap_or_else(|e| panic!("{place}: {e}"));
+    let g = Tensor::input("g", dtype, max.shape());
+    let h = Tensor::input("h", dtype, shape);
+    let pools = [max, x.avg_pool(spec, true), x.avg_pool(spec, false)];
+    let mut outputs = vec![];
+    for pool in &pools {
+        let dx = grad(&(pool * &g).sum_all(), std::slice::from_ref(&x)).unwrap().remove(0);
+        outputs.push(grad(&(&dx * &h).sum_all(), std::slice::from_ref(&g)).unwrap().remove(0));
+        outputs.push(dx);
+    }
+    outputs.extend(pools);
+    let feeds: Vec<Feed<Value>> = [x, g, h].into_iter().map(|t| random(&t)).collect();
+    let tolerance = if dtype == DType::F32 { 1e-6 } else { 1e-14 };
+    assert_reference(&outputs, &[], &feeds, &States::new(), tolerance, &place);
 }

@@ -6,5 +6,6 @@ mod conv;
 mod generated;
 mod program;
 mod recurrent;
+mod rows;
 mod support;
 mod table;

@@ -8,15 +8,7 @@ use thalweg_graph::{DType, Feed, Tensor, Value, grad_or_none, reachable};
 use crate::support::{States, assert_reference};
 
 /// Ops that have no fast kernel yet.
-const SLOW: &[&str] = &[
-    "argsort",
-    "cumsum",
-    "max_pool",
-    "max_pool_grad",
-    "max_pool_pick",
-    "avg_pool",
-    "avg_pool_grad",
-];
+const SLOW: &[&str] = &["argsort", "cumsum"];
 
 /// The inputs of a case and the values to feed.
 fn feeds(case: &Case, seed: u64) -> (Vec<Tensor>, Vec<Feed<Value>>) {

@@ -1,8 +1,8 @@
 //! Series: windows, horizons, and parts that do not look ahead.
 
-use thalweg_data::readers::series::seasonal_naive;
 use thalweg_data::{
     Encoding, Kind, Raw, SourceOptions, Targets, open, open_as, open_features, open_with,
+    seasonal_naive,
 };
 
 use crate::files::*;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thalweg_graph::{OpError, Tensor};
 
+use crate::context;
 use crate::layers::{check_float, origin};
 
 /// A number for each spatial axis: one for all, or one each. In a config: `3`, or `[3, 5]`.
@@ -126,6 +127,8 @@ pub(super) fn check_spatial(
     channels: Option<usize>,
 ) -> Result<(), OpError> {
     check_float(x)?;
+    // A window reaches places that come later, or that are gone.
+    context::whole_sequence("a layer over space")?;
     let shape = x.shape();
     if x.rank() != axes + 2 {
         let space = ["L", "H, W", "D, H, W"].get(axes.wrapping_sub(1)).unwrap_or(&"…");

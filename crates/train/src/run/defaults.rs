@@ -104,7 +104,7 @@ impl Habits {
             }
             // Of most users and items little is known: what is learned of them is held near 0.
             Encoding::Ratings(_) => {
-                Habits { epochs: 30, batch: 256, lr: 5e-3, patience: Some(5), l2: 2e-4, ..plain }
+                Habits { epochs: 30, batch: 256, lr: 1e-3, patience: Some(5), l2: 3e-4, ..plain }
             }
             Encoding::Series(_) => {
                 Habits { epochs: 200, batch: 32, patience: Some(20), clip_norm: Some(1.0), ..plain }

@@ -192,7 +192,14 @@ impl<T: Real> Task<'_, T> {
                         *sum += a * b;
                     }
                 }
-                means.add(i).write(sums.iter().fold(T::default(), |sum, &x| sum + x));
+                let mut half = LANES / 2;
+                while half > 0 {
+                    for lane in 0..half {
+                        sums[lane] += sums[lane + half];
+                    }
+                    half /= 2;
+                }
+                means.add(i).write(sums[0]);
             }
             for i in queries.len()..width {
                 logs.add(i).write(T::default());

@@ -158,10 +158,8 @@ unsafe fn soften<T: Real>(
         for key in 0..keys {
             let score = get(tile.add(key * width));
             for i in 0..LANES {
-                // The negation is true for NaN.
-                #[allow(clippy::neg_cmp_op_on_partial_ord)]
-                let greater = !(score[i] <= top[i]);
-                top[i] = if greater && !is_nan(top[i]) { score[i] } else { top[i] };
+                // NaN never is the greatest; its weight is NaN, and so is the sum.
+                top[i] = if score[i] > top[i] { score[i] } else { top[i] };
             }
         }
         let (mut shift, mut factor) = (top, top);
@@ -177,7 +175,7 @@ unsafe fn soften<T: Real>(
             let mut weight = get(tile.add(key * width));
             for i in 0..LANES {
                 weight[i] = (weight[i] - shift[i]).exp();
-                sum[i] = sum[i] + weight[i];
+                sum[i] += weight[i];
             }
             put(tile.add(key * width), weight);
         }
@@ -185,11 +183,4 @@ unsafe fn soften<T: Real>(
         put(sums, sum);
         put(shrink, factor);
     }
-}
-
-/// A NaN is the one thing that differs from itself.
-#[inline(always)]
-#[allow(clippy::eq_op)]
-fn is_nan<T: PartialEq + Copy>(x: T) -> bool {
-    x != x
 }

@@ -3,8 +3,9 @@
 use thalweg_graph::OpError;
 use thalweg_graph::ops::Cell;
 
-use super::cells::{Number, UNITS, Units, each, gru_grad, load, lstm_grad, store};
-use super::product::{Product, launch};
+use super::cells::{UNITS, Units, each, gru_grad, load, lstm_grad, store};
+use super::number::Number;
+use super::product::Product;
 use super::{Part, Walk};
 use crate::call::{Kernel, Memory};
 use crate::gemm::{Kernel as Code, Vector};
@@ -35,7 +36,7 @@ impl<T: Number> Kernel for Backward<T> {
             memory.part::<T>(b.grad_start()..b.grad_len()).fill(T::default());
             // One step more: what the first time step sends back to the state before it.
             walk.walk(pool, b.steps + 1, |part| {
-                launch::<T, _>(walk.isa, Step { walk, memory, given: *given, part });
+                T::launch(walk.isa, Step { walk, memory, given: *given, part });
             });
         }
         Ok(())

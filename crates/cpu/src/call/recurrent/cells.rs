@@ -1,55 +1,13 @@
 //! One step of every cell and its gradient, on some units of one sequence at a time. Loops over arrays of a fixed length
 //! become vector code on whatever instruction set they are compiled for.
 
-use std::ops::Div;
-
-use thalweg_graph::ops::Unary;
-
-use crate::gemm::Element;
-use crate::math;
+use super::number::Number;
 
 /// Units that are computed together.
 pub const UNITS: usize = 32;
 
 /// As many units of one gate or state; those that do not exist hold anything.
 pub type Units<T> = [T; UNITS];
-
-/// A type that cells compute with.
-pub trait Number: Element + PartialOrd + Div<Output = Self> {
-    const ONE: Self;
-    fn sigmoid(self) -> Self;
-    fn tanh(self) -> Self;
-    fn relu(self) -> Self;
-}
-
-impl Number for f32 {
-    const ONE: Self = 1.0;
-    #[inline(always)]
-    fn sigmoid(self) -> Self {
-        math::sigmoid(self)
-    }
-    #[inline(always)]
-    fn tanh(self) -> Self {
-        math::tanh(self)
-    }
-    #[inline(always)]
-    fn relu(self) -> Self {
-        if self > 0.0 || self.is_nan() { self } else { 0.0 }
-    }
-}
-
-impl Number for f64 {
-    const ONE: Self = 1.0;
-    fn sigmoid(self) -> Self {
-        Unary::Sigmoid.float(self)
-    }
-    fn tanh(self) -> Self {
-        Unary::Tanh.float(self)
-    }
-    fn relu(self) -> Self {
-        Unary::Relu.float(self)
-    }
-}
 
 /// An expression of every unit. A macro and no function of a closure: a closure would be compiled once for all instruction
 /// sets, without any.

@@ -3,20 +3,34 @@
 use thalweg_graph::OpError;
 use thalweg_graph::ops::Cell;
 
-use super::cells::{Number, UNITS, Units, each, gru, load, lstm, store};
-use super::product::{Product, launch};
+use super::cells::{UNITS, Units, each, gru, load, lstm, store};
+use super::number::Number;
+use super::product::Product;
 use super::{Part, Walk};
 use crate::call::{Kernel, Memory};
-use crate::gemm::{Kernel as Code, Vector};
+use crate::gemm::{Gemm, GemmSpec, Kernel as Code, Vector};
 use crate::pool::Pool;
 
 pub struct Forward<T> {
-    pub walk: Walk<T>,
+    walk: Walk<T>,
+    /// The only step's product, for which the weights need not be packed.
+    once: Option<Gemm<T>>,
+}
+
+impl<T: Number> Forward<T> {
+    pub fn new(walk: Walk<T>) -> Forward<T> {
+        let b = &walk.extents;
+        let once = (b.steps == 1 && !b.is_empty()).then(|| {
+            Gemm::new(walk.isa, &GemmSpec::row_major(b.batch, b.units, walk.row()).b_transposed())
+        });
+        Forward { walk, once }
+    }
 }
 
 impl<T: Number> Kernel for Forward<T> {
-    fn shared_bytes(&self, _: usize) -> usize {
-        self.walk.packed(self.walk.gates(), self.walk.extents.units) * size_of::<T>()
+    fn shared_bytes(&self, threads: usize) -> usize {
+        let packed = || self.walk.packed(self.walk.gates(), self.walk.extents.units);
+        self.once.as_ref().map_or_else(packed, |gemm| gemm.scratch_len(threads)) * size_of::<T>()
     }
 
     unsafe fn run(&self, pool: &Pool, memory: Memory) -> Result<(), OpError> {
@@ -29,20 +43,49 @@ impl<T: Number> Kernel for Forward<T> {
             if b.is_empty() {
                 return Ok(());
             }
-            // Row g·H + u of the weights is column u of gate g.
-            let column = |gate: usize, unit: usize| (gate * units + unit) * units;
-            let size = [walk.gates(), units];
-            walk.pack(pool, &memory, size, [1, units as isize], &column);
             let (start, _) = walk.before_and_after(walk.step(0));
             for (input, block) in [(4, 0), (5, b.states())].into_iter().take(states(b.cell)) {
                 let to = memory.to::<T>().add(block + start * b.state());
                 to.copy_from_nonoverlapping(memory.input(input), b.state());
             }
+            match &self.once {
+                Some(gemm) => {
+                    let to = walk.products(memory.to(), 0);
+                    let [h, w] = [4, 1].map(|i| memory.input(i));
+                    gemm.run(pool, h, w, to, memory.scratch.shared.cast());
+                }
+                // Row g·H + u of the weights is column u of gate g.
+                None => walk.pack(
+                    pool,
+                    &memory,
+                    [walk.gates(), units],
+                    [1, units as isize],
+                    &|gate, unit| (gate * units + unit) * units,
+                ),
+            }
+            let multiply = self.once.is_none();
             walk.walk(pool, b.steps, |part| {
-                launch::<T, _>(walk.isa, Step { walk, memory, t: walk.step(part.i), part });
+                T::launch(walk.isa, Step { walk, memory, multiply, t: walk.step(part.i), part });
             });
         }
         Ok(())
+    }
+}
+
+impl<T: Number> Walk<T> {
+    /// Where the products of time step `t` go: to the gates, or to the new states where no gates are saved.
+    ///
+    /// # Safety
+    /// `result` is that of the op, `t` one of its steps.
+    #[inline(always)]
+    unsafe fn products(&self, result: *mut T, t: usize) -> *mut T {
+        let b = &self.extents;
+        let at = match b.cell {
+            Cell::RnnTanh | Cell::RnnRelu => self.before_and_after(t).1 * b.state(),
+            Cell::Lstm | Cell::Gru => b.gates() + t * b.batch * self.row(),
+        };
+        // SAFETY: the caller's promise.
+        unsafe { result.add(at) }
     }
 }
 
@@ -55,6 +98,8 @@ fn states(cell: Cell) -> usize {
 struct Step<'a, T> {
     walk: &'a Walk<T>,
     memory: Memory,
+    /// Whether the products are still to be made.
+    multiply: bool,
     /// The time step.
     t: usize,
     part: Part,
@@ -65,7 +110,9 @@ impl<T: Number, V: Vector<Element = T>> Code<V> for Step<'_, T> {
     unsafe fn run(self) {
         // SAFETY: all of it lies within the inputs and the result of the op.
         unsafe {
-            self.products::<V>();
+            if self.multiply {
+                self.products::<V>();
+            }
             match self.walk.extents.cell {
                 Cell::RnnTanh => self.simple(false),
                 Cell::RnnRelu => self.simple(true),
@@ -85,23 +132,6 @@ impl<T: Number> Step<'_, T> {
     unsafe fn state(&self, block: usize, place: usize) -> *mut T {
         // SAFETY: the caller's promise.
         unsafe { self.memory.to::<T>().add(block + place * self.walk.extents.state()) }
-    }
-
-    /// Where the products of this step go: the gates, or the new states where no gates are saved.
-    ///
-    /// # Safety
-    /// The memory is that of the op.
-    #[inline(always)]
-    unsafe fn products_at(&self) -> *mut T {
-        let (walk, t) = (self.walk, self.t);
-        let b = &walk.extents;
-        // SAFETY: the step is one of the op's.
-        unsafe {
-            match b.cell {
-                Cell::RnnTanh | Cell::RnnRelu => self.state(0, walk.before_and_after(t).1),
-                _ => self.memory.to::<T>().add(b.gates() + t * b.batch * walk.row()),
-            }
-        }
     }
 
     /// The hidden projections, without the bias.
@@ -125,7 +155,9 @@ impl<T: Number> Step<'_, T> {
                         a_stride: units,
                         panel: self.memory.scratch.shared.cast::<T>().add(at).cast_const(),
                         columns,
-                        c: self.products_at().add(gate * units + block * UNITS + first),
+                        c: walk
+                            .products(self.memory.to(), self.t)
+                            .add(gate * units + block * UNITS + first),
                         c_stride: walk.row(),
                         accumulate: false,
                     };
@@ -243,7 +275,7 @@ impl<T: Number> Step<'_, T> {
         unsafe {
             let (h_old, h_new) = (self.state(0, before), self.state(0, after));
             let (c_old, c_new) = (self.state(b.states(), before), self.state(b.states(), after));
-            let (x, products) = (self.projections(), self.products_at());
+            let (x, products) = (self.projections(), self.walk.products(self.memory.to(), self.t));
             let [mut bias, b_hh] = self.biases::<4>();
             for g in 0..4 {
                 bias[g] = each!(|u| bias[g][u] + b_hh[g][u]);
@@ -277,7 +309,7 @@ impl<T: Number> Step<'_, T> {
         // SAFETY: rows and units are those of the op; the place of the gates holds the products.
         unsafe {
             let (old, new) = (self.state(0, before), self.state(0, after));
-            let (x, products) = (self.projections(), self.products_at());
+            let (x, products) = (self.projections(), self.walk.products(self.memory.to(), self.t));
             let inner = self.memory.to::<T>().add(b.inner() + self.t * b.state());
             let [b_ih, b_hh] = self.biases::<3>();
             for n in self.part.rows.clone() {

@@ -9,6 +9,7 @@
 mod backward;
 mod cells;
 mod forward;
+mod number;
 mod product;
 
 use std::marker::PhantomData;
@@ -23,8 +24,9 @@ use super::{Kernel, Memory};
 use crate::gemm::part;
 use crate::isa::Isa;
 use crate::pool::Pool;
-use cells::{Number, UNITS};
-use product::{Pack, launch, width};
+use cells::UNITS;
+use number::Number;
+use product::{Pack, width};
 
 /// Weights of this size stay in a core's cache while it walks through all steps on its own.
 const SMALL_BYTES: usize = 256 * 1024;
@@ -77,7 +79,7 @@ fn kernel_of<T: Number>(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
     };
     Some(match backward {
         Some(_) => Box::new(backward::Backward { walk, given: op.inputs() }),
-        None => Box::new(forward::Forward { walk }),
+        None => Box::new(forward::Forward::new(walk)),
     })
 }
 
@@ -170,7 +172,7 @@ impl<T: Number> Walk<T> {
                     let at = column(gate, block * UNITS + first);
                     let from = memory.input::<T>(1).add(at);
                     let to = memory.scratch.shared.cast::<T>().add((task * UNITS + first) * k);
-                    launch::<T, _>(self.isa, Pack { k, columns, from, strides, to });
+                    T::launch(self.isa, Pack { k, columns, from, strides, to });
                 }
             }
         });

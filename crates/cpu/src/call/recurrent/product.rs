@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::number::Number;
 use crate::gemm::{Element, Kernel, Outer, PackB, Target, Vector, part};
 use crate::isa::Isa;
 
@@ -12,36 +13,8 @@ const VECTORS: usize = 2;
 const DEPTH: usize = 128;
 
 /// Columns of a panel of packed columns.
-pub fn width<T: Element>(isa: Isa) -> usize {
-    VECTORS
-        * match isa {
-            Isa::Portable => T::Portable::LANES,
-            Isa::Avx2 => T::Avx2::LANES,
-            Isa::Avx512 => T::Avx512::LANES,
-        }
-}
-
-/// Code compiled for every instruction set.
-pub trait AnyKernel<T: Element>: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512> {}
-
-impl<T: Element, K> AnyKernel<T> for K where
-    K: Kernel<T::Portable> + Kernel<T::Avx2> + Kernel<T::Avx512>
-{
-}
-
-/// Runs the kernel with the instruction set on.
-///
-/// # Safety
-/// The kernel's promises; the machine has the instruction set.
-pub unsafe fn launch<T: Element, K: AnyKernel<T>>(isa: Isa, kernel: K) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        match isa {
-            Isa::Portable => T::Portable::launch(kernel),
-            Isa::Avx2 => T::Avx2::launch(kernel),
-            Isa::Avx512 => T::Avx512::launch(kernel),
-        }
-    }
+pub fn width<T: Number>(isa: Isa) -> usize {
+    VECTORS * T::lanes(isa)
 }
 
 /// Columns of a matrix of `k` rows, to be copied to a panel.

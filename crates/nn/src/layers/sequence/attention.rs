@@ -5,8 +5,8 @@ use std::sync::Arc;
 use thalweg_graph::ops::Attention;
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
-use super::padding::{sequence_and_lengths, within};
-use super::positions::rotate;
+use super::padding::{length_mask, sequence_and_lengths};
+use super::positions::rotary_positions;
 use crate::context::{self, Place};
 use crate::dag::Node;
 use crate::init::Init;
@@ -69,7 +69,7 @@ impl MultiheadAttention {
         self
     }
 
-    /// Turns queries and keys by angles that grow with their place, so that scores depend on distances: see [`rotate`].
+    /// Turns queries and keys by angles that grow with their place, so that scores depend on distances: see [`rotary_positions`].
     #[must_use]
     pub fn rotary(mut self) -> MultiheadAttention {
         self.rotary = true;
@@ -134,7 +134,7 @@ impl MultiheadAttention {
     }
 
     fn whole(&self, q: Tensor, k: Tensor, v: Tensor, keep: Option<&Tensor>) -> Tensor {
-        let turn = |x: Tensor| if self.rotary { rotate(&x, None) } else { x };
+        let turn = |x: Tensor| if self.rotary { rotary_positions(&x, None) } else { x };
         let (q, k) = (turn(q), turn(k));
         let mask = keep.map(|keep| match keep.rank() {
             2 => keep.unsqueeze(1).unsqueeze(1),
@@ -146,7 +146,7 @@ impl MultiheadAttention {
     /// Self-attention of one new place over the keys and values kept so far.
     fn step(&self, q: Tensor, k: Tensor, v: Tensor) -> Tensor {
         let Some(place) = context::place() else { return self.whole(q, k, v, None) };
-        let turn = |x: Tensor| if self.rotary { rotate(&x, Some(&place)) } else { x };
+        let turn = |x: Tensor| if self.rotary { rotary_positions(&x, Some(&place)) } else { x };
         let (q, k) = (turn(q), turn(k));
         let Place { position, capacity } = place;
         let window = Tensor::new(&[0i64, 0, 1, 0], [4]) * &position;
@@ -258,7 +258,7 @@ impl Node for MultiheadAttention {
         let _entered = self.layer.enter();
         match sequence_and_lengths(inputs) {
             Ok((x, lengths)) => {
-                let keep = lengths.map(|lengths| within(&lengths, x.dim(1)));
+                let keep = lengths.map(|lengths| length_mask(&lengths, x.dim(1)));
                 self.attend(x, x, x, keep.as_ref())
             }
             Err(error) => Tensor::poison("forward", error),

@@ -14,9 +14,9 @@ mod two_tower;
 
 pub use attention::MultiheadAttention;
 pub use forecaster::Forecaster;
-pub use padding::{lengths, within};
+pub use padding::{length_mask, sequence_lengths};
 pub use pool_time::{Pool, PoolTime};
-pub use positions::{LearnedPositions, SinusoidalPositions, rotate};
+pub use positions::{LearnedPositions, SinusoidalPositions, rotary_positions};
 pub use recurrent::{Carry, Gru, Lstm, Rnn};
 pub use seq2seq::{Seq2Seq, Seq2SeqSize};
 pub use transformer::{TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer};

@@ -12,20 +12,20 @@ use crate::layers::origin;
 ///
 /// ```
 /// use thalweg_graph::{NoStates, Reference, Tensor};
-/// use thalweg_nn::layers::lengths;
+/// use thalweg_nn::layers::sequence_lengths;
 /// let ids = Tensor::new(&[5i64, 0, 7, 0, 0, 0, 0, 0], [2, 4]);
-/// let y = Reference::new().evaluate(&[lengths(&ids)], &[], &NoStates)?;
+/// let y = Reference::new().evaluate(&[sequence_lengths(&ids)], &[], &NoStates)?;
 /// assert_eq!(y[0].floats(), [3.0, 1.0]);
 /// # Ok::<(), thalweg_graph::Error>(())
 /// ```
 #[track_caller]
-pub fn lengths(ids: &Tensor) -> Tensor {
+pub fn sequence_lengths(ids: &Tensor) -> Tensor {
     if ids.error().is_some() {
         return ids.clone();
     }
     if ids.rank() != 2 || ids.dim(1) == 0 {
         let what = format!("expects ids [N, L] with L at least 1, got {}", ids.shape());
-        return Tensor::poison("lengths", OpError::shape(what));
+        return Tensor::poison("sequence_lengths", OpError::shape(what));
     }
     let number = Tensor::iota(DType::I64, ids.shape(), 1) + 1.0;
     let used = ids.not_equal(&ids.zeros_like()).cast(DType::I64);
@@ -34,7 +34,7 @@ pub fn lengths(ids: &Tensor) -> Tensor {
 
 /// True where a place lies within its sequence: `bool` `[N, L]` of lengths `[N]`.
 #[track_caller]
-pub fn within(lengths: &Tensor, places: usize) -> Tensor {
+pub fn length_mask(lengths: &Tensor, places: usize) -> Tensor {
     if lengths.error().is_some() {
         return lengths.clone();
     }
@@ -61,7 +61,7 @@ pub(super) fn sequence_and_lengths(
             let what = format!("the ids must be [N, L] of {sequence}, got {got}{}", origin(ids));
             Err(OpError::shape(what).hint("give the ids that the sequence was made of"))
         }
-        [x, ids] => Ok((x, Some(lengths(ids)))),
+        [x, ids] => Ok((x, Some(sequence_lengths(ids)))),
         _ => {
             let what = format!("takes a sequence and perhaps its ids, got {} inputs", inputs.len());
             Err(OpError::argument(what).hint("inputs = [\"sequence\", \"ids\"]"))

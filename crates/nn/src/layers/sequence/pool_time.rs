@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
-use super::padding::{sequence_and_lengths, within};
+use super::padding::{length_mask, sequence_and_lengths};
 use crate::context;
 use crate::dag::Node;
 use crate::layers::{check_float, forward_in, origin};
@@ -95,7 +95,7 @@ impl PoolTime {
     }
 
     fn some(&self, x: &Tensor, lengths: &Tensor) -> Tensor {
-        let valid = within(lengths, x.dim(1)).unsqueeze(-1);
+        let valid = length_mask(lengths, x.dim(1)).unsqueeze(-1);
         let only = |which: &Tensor, x: &Tensor, otherwise: f64| {
             Tensor::select(which, x, &Tensor::full_like(x, otherwise))
         };

@@ -37,7 +37,7 @@ fn rows(of: impl Fn(usize) -> Tensor, len: usize, place: Option<&Place>) -> Tens
 /// Rotary positions: turns numbers 2i and 2i+1 at place t of `[…, T, D]` by the angle `t / 10000^(2i/D)`, so that the
 /// product of a query and a key depends on their distance. After
 /// [Su et al. 2021](https://arxiv.org/abs/2104.09864). In a step, by the angle of its `place`.
-pub fn rotate(x: &Tensor, place: Option<&Place>) -> Tensor {
+pub fn rotary_positions(x: &Tensor, place: Option<&Place>) -> Tensor {
     let (len, dim) = (x.dim(-2), x.dim(-1));
     let cos = rows(|n| table(n, dim, |t, i| libm::cos(angle(t, i / 2, dim))), len, place);
     let sin = |t, i| libm::sin(angle(t, i / 2, dim)) * if i % 2 == 0 { -1.0 } else { 1.0 };

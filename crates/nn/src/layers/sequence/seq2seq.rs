@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thalweg_graph::ops::Attention;
 use thalweg_graph::{DType, Layer, OpError, Tensor};
 
-use super::padding::{lengths, within};
+use super::padding::{length_mask, sequence_lengths};
 use crate::context;
 use crate::layers::{Carry, Dropout, Embedding, Gru, Linear, forward_in, needs_one, origin};
 use crate::{Forward, Module};
@@ -110,7 +110,7 @@ impl Seq2Seq {
         let Seq2SeqSize { source, hidden, .. } = self.size;
         let (batch, places) = (ids.dim(0), ids.dim(1) - source);
         let (read, written) = (ids.narrow(1, 0, source), ids.narrow(1, source, places));
-        let lengths = lengths(&read);
+        let lengths = sequence_lengths(&read);
         let embedded = |table: &Embedding, ids: &Tensor| self.dropout.forward(&table.forward(ids));
         let x = embedded(&self.source_embedding, &read);
         let (memory, end) = self.encoder.forward_with(&x, None, Some(&lengths));
@@ -120,7 +120,7 @@ impl Seq2Seq {
         let (states, _) = self.decoder.forward_with(&x, Some(&Carry { h: start, c: None }), None);
 
         let keys = memory.unsqueeze(1);
-        let keep = within(&lengths, source).unsqueeze(1).unsqueeze(1);
+        let keep = length_mask(&lengths, source).unsqueeze(1).unsqueeze(1);
         let scale = 1.0 / (hidden as f64).sqrt();
         let options = Attention { scale, causal: false };
         let seen = states.unsqueeze(1).attention(&keys, &keys, Some(&keep), &options).squeeze(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thalweg_graph::{Layer, OpError, Tensor};
 
 use super::attention::check_places;
-use super::padding::{sequence_and_lengths, within};
+use super::padding::{length_mask, sequence_and_lengths};
 use crate::activations::Activations;
 use crate::dag::Node;
 use crate::layers::{Dropout, LayerNorm, Linear, MultiheadAttention, forward_in, needs_one};
@@ -256,7 +256,7 @@ impl Node for TransformerDecoderLayer {
             [x, memory] => self.forward_with(x, memory, None),
             [x, rest @ ..] => match sequence_and_lengths(rest) {
                 Ok((memory, lengths)) => {
-                    let keep = lengths.map(|lengths| within(&lengths, memory.dim(1)));
+                    let keep = lengths.map(|lengths| length_mask(&lengths, memory.dim(1)));
                     self.forward_with(x, memory, keep.as_ref())
                 }
                 Err(error) => Tensor::poison("forward", error),
@@ -316,7 +316,7 @@ impl Node for TransformerEncoder {
         let _entered = self.layer.enter();
         match sequence_and_lengths(inputs) {
             Ok((x, lengths)) => {
-                let keep = lengths.map(|lengths| within(&lengths, x.dim(1)));
+                let keep = lengths.map(|lengths| length_mask(&lengths, x.dim(1)));
                 self.forward_with(x, keep.as_ref())
             }
             Err(error) => Tensor::poison("forward", error),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use thalweg_graph::{DType, Executor, Feed, RefValue, Reference, Tensor, Value, grad};
-use thalweg_nn::layers::within;
+use thalweg_nn::layers::length_mask;
 use thalweg_nn::optim::Sgd;
 use thalweg_nn::{
     Carry, Gru, Lstm, Mode, Module, MultiheadAttention, Rnn, Store, TransformerDecoderLayer,
@@ -76,7 +76,7 @@ macro_rules! recurrent {
 }
 
 fn keep(lengths: Option<&Tensor>, of: &Tensor) -> Option<Tensor> {
-    lengths.map(|lengths| within(lengths, of.dim(1)))
+    lengths.map(|lengths| length_mask(lengths, of.dim(1)))
 }
 
 impl Case {

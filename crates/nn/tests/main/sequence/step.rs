@@ -6,8 +6,9 @@ use thalweg_cpu::Cpu;
 use thalweg_graph::{DType, Executor, Feed, StateId, States, Tensor, Value};
 use thalweg_nn::context::trace_step;
 use thalweg_nn::{
-    Forward, Gru, LearnedPositions, Lstm, Module, MultiheadAttention, Network, Pool, PoolTime, Rnn,
-    SinusoidalPositions, Store, TransformerEncoder, TransformerEncoderLayer, Visitor, states,
+    Conv1d, Forward, Gru, LearnedPositions, Lstm, Module, MultiheadAttention, Network, Padding,
+    Pool, PoolTime, Rnn, SinusoidalPositions, Store, TransformerEncoder, TransformerEncoderLayer,
+    Visitor, states,
 };
 
 use super::numbers;
@@ -100,10 +101,11 @@ fn a_mixed_network() {
 
 #[test]
 fn looking_ahead_is_refused() {
-    let refuses: [(Box<dyn Network>, &str); 3] = [
+    let refuses: [(Box<dyn Network>, &str); 4] = [
         (Box::new(Lstm::new(4, 3).bidirectional()), "a bidirectional layer looks ahead"),
         (Box::new(MultiheadAttention::new(4, 2)), "attention that is not causal looks ahead"),
         (Box::new(PoolTime::new(Pool::Max)), "pooling over time looks ahead"),
+        (Box::new(Conv1d::new(1, 1, 3).padding(Padding::Same)), "a layer over space looks ahead"),
     ];
     let position = Tensor::input("position", DType::I64, []);
     let x = Tensor::zeros(DType::F32, [1, 1, 4]);
