@@ -60,6 +60,7 @@ impl Config {
                 l2: habits.l2,
                 mixup: 0.0,
                 noise: 0.0,
+                augment: vec![],
                 isa: isa_name(Isa::detect()).into(),
                 loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
