@@ -17,7 +17,7 @@ use crate::output::{self, count, number, percent, table};
 pub struct Args {
     /// The folder of a run
     run: PathBuf,
-    /// Data with labels [default: the test rows that the run held out]
+    /// Data with labels [default: the test rows that the run held out, or else its validation rows]
     data: Option<String>,
     /// Print one JSON object: {"rows": N, "metrics": {"accuracy": …, "loss": …, "f1_macro": …, …}}
     #[arg(long)]
@@ -66,13 +66,24 @@ fn judged(args: &Args, model: &Model) -> Result<(Dataset, Vec<usize>, String), F
     };
     if let Some(config) = own {
         let data = RunData::open(&config)?;
-        let rows = data.rows(PartName::Test).to_vec();
-        let what = format!("the test rows of {}", config.data.path);
-        if rows.is_empty() {
-            let hint = "name data that it has not seen: thalweg evaluate RUN DATA";
-            return Err(Failure::usage("this run held no test rows out", hint));
+        let path = &config.data.path;
+        let test = data.rows(PartName::Test).to_vec();
+        if !test.is_empty() {
+            return Ok((
+                data.own_test.unwrap_or(data.learn),
+                test,
+                format!("the test rows of {path}"),
+            ));
         }
-        return Ok((data.own_test.unwrap_or(data.learn), rows, what));
+        let valid = data.rows(PartName::Valid).to_vec();
+        if !valid.is_empty() {
+            output::remark(
+                "this run held no test rows out: these are the validation rows, by which it chose among its epochs",
+            );
+            return Ok((data.learn, valid, format!("the validation rows of {path}")));
+        }
+        let hint = "name data that it has not seen: thalweg evaluate RUN DATA";
+        return Err(Failure::usage("this run held no rows out", hint));
     }
     let source = args.data.as_deref().unwrap_or_default();
     let file = &model.file;

@@ -1,4 +1,4 @@
-//! `thalweg generate`: text, written by a language model.
+//! `thalweg generate`: text, written by a trained network.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use crate::output;
 
 #[derive(clap::Args)]
 pub struct Args {
-    /// The folder of a run that learned a text
+    /// The folder of a run that learned a text, or pairs of texts
     run: PathBuf,
-    /// How the text begins
+    /// How the text begins, or the text to translate
     #[arg(long, value_name = "TEXT", default_value = "")]
     prompt: String,
-    /// Letters or words to write, whatever the run learned
+    /// Letters or words to write, whatever the run learned; a translation ends by itself
     #[arg(long, value_name = "N", default_value_t = 400)]
     tokens: usize,
     /// Below 1 more probable text, above 1 more surprising; 0 takes the most probable token each time
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         output::remark(format!("the run has never seen '{token}'{others}"));
     }
     let Args { temperature, top_k, top_p, seed, .. } = *args;
-    let sampling = Sampling { temperature, top_k, top_p, seed, never: None };
+    let sampling = Sampling { temperature, top_k, top_p, seed };
     let mut out = io::stdout().lock();
     let mut printed = Ok(());
     writer.write(&args.prompt, args.tokens, &sampling, |piece| {

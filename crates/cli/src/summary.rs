@@ -80,8 +80,9 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
     output::line(format!("\n{}", table(&header, rows)))?;
-    for line in baselines(&summary.baselines) {
-        output::line(format!("\nbaseline  {line}"))?;
+    let said = baselines(&summary.baselines);
+    if !said.is_empty() {
+        output::line(format!("\nbaseline  {}", said.join("\n          ")))?;
     }
     let why = match outcome.history.stopped {
         Stopped::Epochs => String::new(),
@@ -115,7 +116,7 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
         (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
     ] {
-        output::line(format!("  {command:<56} {what}"))?;
+        output::line(format!("  {command:<56}  {what}"))?;
     }
     output::line(format!("\n{}", path.display()))
 }

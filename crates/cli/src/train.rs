@@ -8,7 +8,7 @@ use serde_json::json;
 use thalweg_train::Stopped;
 use thalweg_train::run::config::parse_duration;
 use thalweg_train::run::session::Outcome;
-use thalweg_train::run::{Draft, RunFolder, Session};
+use thalweg_train::run::{Draft, RunFolder, Session, presets};
 
 use crate::failure::Failure;
 use crate::output;
@@ -74,8 +74,7 @@ pub struct Args {
     /// Numbers of a series to forecast
     #[arg(long, value_name = "N", help_heading = "Data", allow_negative_numbers = true)]
     horizon: Option<i64>,
-    /// A network by name; an unknown name lists them all
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = preset_names())]
     preset: Option<String>,
     /// Print one JSON object a line instead of tables; the last one is the summary
     #[arg(long)]
@@ -83,6 +82,12 @@ pub struct Args {
     /// Show no progress
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// What `--preset` takes.
+fn preset_names() -> String {
+    let names: Vec<&str> = presets().iter().map(|preset| preset.name).collect();
+    format!("A network by name [default: one for the kind of data]: {}", names.join(", "))
 }
 
 /// Trains; the exit code says whether it was interrupted.

@@ -7,6 +7,7 @@ use thalweg_data::Batches;
 use thalweg_nn::schedule::Plateau;
 use thalweg_nn::{Network, Schedule, Store};
 
+use crate::augment::augment;
 use crate::error::TrainError;
 use crate::goal::Goal;
 use crate::history::{BatchReport, Control, EpochReport, History, Observer, Stopped, Timing};
@@ -72,28 +73,28 @@ impl<N: Network> Trainer<N> {
 }
 
 /// A training in progress.
-struct Fit<'a, N: Network> {
-    trainer: &'a mut Trainer<N>,
+pub(crate) struct Fit<'a, N: Network> {
+    pub(crate) trainer: &'a mut Trainer<N>,
     train: &'a Part<'a>,
     valid: Option<&'a Part<'a>>,
     options: &'a FitOptions,
-    sample: Sample,
-    goal: Goal,
-    terms: Terms,
+    pub(crate) sample: Sample,
+    pub(crate) goal: Goal,
+    pub(crate) terms: Terms,
     batches: Batches,
     plateau: Option<Plateau>,
     monitor: Monitor,
     epochs: Vec<EpochReport>,
     /// Of the optimizer, those that were skipped included.
-    steps: u64,
+    pub(crate) steps: u64,
     total_steps: u64,
-    skipped_in_a_row: u64,
+    pub(crate) skipped_in_a_row: u64,
     /// Parameters on which the loss does not depend.
     unreached: Vec<String>,
     /// Batches so far: the position in the stream of randomness.
     batches_done: u64,
     /// The kind and rows of the last batch.
-    last: (Place, usize),
+    pub(crate) last: (Place, usize),
 }
 
 impl<'a, N: Network> Fit<'a, N> {
@@ -115,11 +116,11 @@ impl<'a, N: Network> Fit<'a, N> {
             valid.check("validate on")?;
             goal.same_as(&Goal::new(&trainer.loss, &trainer.aim, valid.data)?)?;
         }
-        goal.takes(options)?;
+        let sample = Sample::from(&train.data.features);
+        goal.takes(options, &sample)?;
         let batch = options.batch_rows(train.rows.len());
         let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
-        let sample = Sample::from(&train.data.features);
         trainer.bind(sample.clone(), options.seed)?;
         trainer.programs.forget_training();
 
@@ -187,7 +188,7 @@ impl<'a, N: Network> Fit<'a, N> {
     }
 
     /// The program of a batch.
-    fn program(
+    pub(crate) fn program(
         &mut self,
         place: Place,
         rows: usize,
@@ -228,7 +229,7 @@ impl<'a, N: Network> Fit<'a, N> {
         &order[first * batch..end]
     }
 
-    fn lr(&self) -> f64 {
+    pub(crate) fn lr(&self) -> f64 {
         match &self.plateau {
             Some(plateau) => plateau.lr(),
             None => self.options.schedule.lr(self.options.lr, self.steps, self.total_steps),
@@ -335,13 +336,18 @@ impl<'a, N: Network> Fit<'a, N> {
         of_step: usize,
         tally: &mut Tally,
     ) -> Result<BatchReport, TrainError> {
-        let (place, lr, train) = (self.place(i), self.lr(), self.train);
+        let (place, lr, train, options) = (self.place(i), self.lr(), self.train, self.options);
         let kind = self.goal.kind;
         let places = self.goal.places(train, rows);
         let share = places as f64 / of_step.max(1) as f64;
         let key = [self.options.seed as i64, self.batches_done as i64];
         let (compiled, cpu, store) = self.program(place, rows.len())?;
         compiled.fill(&train.data.features, rows, train.scaling)?;
+        if !options.augment.is_empty() {
+            let (x, epoch) = (compiled.x.as_mut_slice().unwrap_or_default(), epoch as u64);
+            let shape = train.data.features.shape();
+            augment(&options.augment, options.seed, epoch, rows, shape, x);
+        }
         kind.fill(train, rows, &mut compiled.y)?;
         compiled.set(lr, key, share);
         let scores = BatchScores::of(compiled.run(cpu, store)?);
@@ -367,37 +373,5 @@ impl<'a, N: Network> Fit<'a, N> {
             grad_norm: scores.step.map(|(norm, _)| norm),
             skipped: scores.step.is_some_and(|(_, applied)| !applied),
         })
-    }
-
-    /// The error of a training that makes no progress any more, with the place where the last batch went wrong.
-    fn diverged(&mut self, epoch: usize) -> TrainError {
-        let lr = self.lr();
-        TrainError::Diverged {
-            epoch,
-            step: self.steps,
-            skipped: self.skipped_in_a_row,
-            lr,
-            // Where even this cannot be computed, the error is still the divergence.
-            first: self.first_non_finite().ok().flatten(),
-            hint: format!(
-                "lower the learning rate, to {} for a start, or set clip_norm = 1",
-                lr / 10.0
-            ),
-        }
-    }
-
-    /// Computes the last batch again, every intermediate result of it, and names the first that is not finite.
-    fn first_non_finite(&mut self) -> Result<Option<String>, TrainError> {
-        let (place, rows) = self.last;
-        let (goal, terms) = (self.goal.clone(), self.terms);
-        let inputs = Inputs::new(&goal, &self.sample, rows);
-        let Trainer { network, updater, .. } = &*self.trainer;
-        let (graph, names) = step::diagnosis(network, &goal, updater, terms, inputs)?;
-        let (compiled, cpu, store) = self.program(place, rows)?;
-        let mut diagnosis = Compiled::new(cpu, &graph)?;
-        diagnosis.feed_as(compiled);
-        let finite = diagnosis.run(cpu, store)?;
-        let first = finite.iter().position(|finite| finite.item() == Some(0.0));
-        Ok(first.map(|first| names[first].clone()))
     }
 }

@@ -1,6 +1,6 @@
 //! What a network is to achieve: a loss, and the kind of targets it is measured against.
 
-use thalweg_data::{DataError, Dataset, IGNORED, Scaling, Targets};
+use thalweg_data::{DataError, Dataset, IGNORED, Targets};
 use thalweg_graph::{DType, Tensor, Value};
 use thalweg_nn::Loss;
 use thalweg_nn::losses::{
@@ -8,9 +8,11 @@ use thalweg_nn::losses::{
     Reduction,
 };
 
+use crate::aim::Aim;
 use crate::error::TrainError;
 use crate::options::FitOptions;
 use crate::part::Part;
+use crate::sample::Sample;
 
 /// What targets are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +25,6 @@ pub(crate) enum Kind {
     Sequence { classes: usize, length: usize },
     /// The sample itself, of so many numbers.
     Inputs(usize),
-}
-
-/// What a network's output is compared with.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Aim {
-    /// The targets of the data.
-    #[default]
-    Targets,
-    /// Target numbers, scaled.
-    Scaled(Scaling),
-    /// The inputs, as scaled for the network.
-    Inputs,
 }
 
 impl Kind {
@@ -137,7 +127,12 @@ impl Goal {
     }
 
     /// Fails where an option changes samples or targets that it means nothing for.
-    pub(crate) fn takes(&self, options: &FitOptions) -> Result<(), TrainError> {
+    pub(crate) fn takes(&self, options: &FitOptions, sample: &Sample) -> Result<(), TrainError> {
+        if !options.augment.is_empty() && (self.ids || sample.shape().len() < 2) {
+            let problem = format!("the samples are no images but {sample}");
+            let hint = "leave it out; images are samples of numbers [height, width] or [channels, height, width]";
+            return Err(TrainError::option("augment", problem, hint));
+        }
         let hint = "leave it at 0";
         if self.has_places() && options.mixup > 0.0 {
             let problem =
@@ -233,7 +228,7 @@ impl Goal {
                 target.unsqueeze(-1).cast(output.dtype())
             }
             (Kind::Classes(classes), _) => target.one_hot(classes, output.dtype()),
-            (Kind::Values(_), _) => self.scaled(&target.cast(output.dtype())),
+            (Kind::Values(_), _) => self.aim.scaled(&target.cast(output.dtype())),
             (Kind::Inputs(_), _) => x.cast(output.dtype()).reshape(output.shape()),
             // One row for each place.
             (Kind::Sequence { classes, .. }, _) => {
@@ -243,16 +238,6 @@ impl Goal {
             }
         };
         self.loss.compute(output, &target)
-    }
-
-    /// Target numbers as the network is to say them.
-    fn scaled(&self, target: &Tensor) -> Tensor {
-        match &self.aim {
-            Aim::Scaled(scaling) => {
-                (target - row(&scaling.mean, target.dtype())) / row(&scaling.std, target.dtype())
-            }
-            _ => target.clone(),
-        }
     }
 
     /// What a checked `output` says: the score of each class, the greatest being the predicted one's, or numbers as
@@ -341,22 +326,6 @@ impl Goal {
         // Where every row is ignored the loss is 0, not 0/0.
         if total == 0.0 { 1.0 } else { total }
     }
-}
-
-impl Aim {
-    /// What a network's output says, in the units of the targets.
-    pub(crate) fn said(&self, output: &Tensor) -> Tensor {
-        match self {
-            Aim::Scaled(scaling) => {
-                output * row(&scaling.std, output.dtype()) + row(&scaling.mean, output.dtype())
-            }
-            Aim::Targets | Aim::Inputs => output.clone(),
-        }
-    }
-}
-
-fn row(numbers: &[f32], dtype: DType) -> Tensor {
-    Tensor::constant(Value::from_slice(numbers)).cast(dtype)
 }
 
 fn extents(shape: &[usize]) -> String {

@@ -1,6 +1,9 @@
 //! How a network learns: the fit loop, metrics, early stopping, the run folder.
 
+mod aim;
+mod augment;
 mod counts;
+mod diverged;
 pub mod error;
 mod fit;
 pub mod generate;
@@ -16,8 +19,9 @@ mod sample;
 mod step;
 mod trainer;
 
+pub use augment::Augment;
 pub use error::TrainError;
-pub use generate::{Generator, Sampling};
+pub use generate::{Generator, Sampling, Translator};
 pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };

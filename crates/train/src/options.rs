@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use thalweg_nn::Schedule;
 use thalweg_nn::schedule::Better;
 
+use crate::augment::Augment;
 use crate::error::TrainError;
 
 /// The rows of one batch. In a config file and on the command line: a number, or `full`.
@@ -69,6 +70,8 @@ pub struct FitOptions {
     /// The standard deviation of normal noise that training adds to the samples, scaled as the network sees them; an
     /// autoencoder is to give them back without it. For samples of numbers; default 0, none.
     pub noise: f64,
+    /// How images are changed in training; default not at all. For samples of numbers `[…, height, width]`.
+    pub augment: Vec<Augment>,
     /// Stop at the end of the step in which so much time has passed; in a config file in seconds. Default: never.
     #[serde(with = "seconds")]
     pub max_time: Option<Duration>,
@@ -93,6 +96,7 @@ impl Default for FitOptions {
             l2: 0.0,
             mixup: 0.0,
             noise: 0.0,
+            augment: Vec::new(),
             max_time: None,
         }
     }

@@ -10,8 +10,9 @@ use thalweg_nn::losses::{l1_penalty, l2_penalty};
 use thalweg_nn::optim::{Accumulator, Updater};
 use thalweg_nn::{Forward, GaussianNoise, Mode, Network, Param, Store, Trace, parameters, states};
 
+use crate::aim::Aim;
 use crate::error::TrainError;
-use crate::goal::{Aim, Goal};
+use crate::goal::Goal;
 use crate::sample::Sample;
 
 /// The placeholders of a computation, in the order in which they are fed.

@@ -8,9 +8,10 @@ use thalweg_data::{DataError, Features, Scaling};
 use thalweg_graph::{DType, Shape, Value};
 use thalweg_nn::{Loss, Network, Store, Updater};
 
+use crate::aim::Aim;
 use crate::counts::Counts;
 use crate::error::TrainError;
-use crate::goal::{Aim, Goal};
+use crate::goal::Goal;
 use crate::metrics::Metrics;
 use crate::part::Part;
 use crate::programs::{Compiled, Programs, Purpose, number};

@@ -57,6 +57,68 @@ fn impossible_requests_are_usage_errors() {
 }
 
 #[test]
+fn networks_that_cannot_be_built_are_usage_errors() {
+    let place = Place::new();
+    let image = "{type='unsqueeze', axis=1}";
+    let conv = |options: &str| {
+        format!(
+            "network.layers=[{image}, {{type='conv2d', out=4, {options}}}, 'flatten', {{type='linear', out=10}}]"
+        )
+    };
+    for (setting, says) in [
+        (conv("kernel=9"), &["layer 1, Conv2d 1 → 4", "9", "8"][..]),
+        (conv("kernel=3, groups=2"), &["layer 1, Conv2d", "2 groups"]),
+        (conv("kernel=3, padding='smae'"), &["padding"]),
+        (conv("kernl=3"), &["kernl"]),
+        ("network.layers=[{type='lstm', hidden=4}, {type='linear', out=10}]".into(), &["8 × 10"]),
+        (
+            "network.layers=[{type='embedding', num=3, dim=2}]".into(),
+            &["layer 0, Embedding", "i64"],
+        ),
+        (
+            "network.layers=['flatten', {type='linear', out=10, inputs=['q']}]".into(),
+            &["node '1'", "'q'", "known here are x, 0"],
+        ),
+        (
+            "network.layers=[{name='a', type='flatten'}, {name='a', type='linear', out=10}]".into(),
+            &["node 'a'", "taken"],
+        ),
+        ("network.preset=gpt".into(), &["preset gpt", "ids"]),
+        ("network.preset=vea".into(), &["did you mean 'vae'?"]),
+        ("train.goal=recontruct".into(), &["did you mean 'reconstruct'?"]),
+        ("train.mixup=-1".into(), &["mixup"]),
+        ("train.groups=[{pattern='*', max_norm=0}]".into(), &["max_norm"]),
+        ("train.patience=never".into(), &["train.patience", "off"]),
+    ] {
+        fails(&place, &["train", "--set", &setting], 2, says);
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_data_is_a_usage_error() {
+    let place = Place::new();
+    fs::write(place.path("t.csv"), "text,kind\none two,a\nthree four,b\n".repeat(9))
+        .expect("written");
+    for (arguments, says) in [
+        (&["t.csv", "--target", "knd"][..], &["knd", "did you mean 'kind'?"][..]),
+        (&["t.csv", "--horizon", "3"], &["data option horizon", "--horizon 3", "series"]),
+        (&["t.csv", "--window", "0"], &["window"]),
+        (&["t.csv", "--kind", "txt"], &["txt", "did you mean 'text'?"]),
+        (&["t.csv", "--test-where", "somewhere"], &["somewhere", "crc32"]),
+        (&["t.csv", "--set", "data.targte=kind"], &["unknown key 'data.targte'", "'target'"]),
+        (&["t.csv", "--preset", "lenet"], &["preset lenet"]),
+        (&["digits", "--window", "4"], &["data option window", "idx"]),
+        (&["digits", "--label-pattern", "{label}.wav"], &["label_pattern"]),
+    ] {
+        fails(&place, &[&["train"], arguments].concat(), 2, says);
+    }
+    let place = Place::new();
+    place.train(&["--out", "run"]);
+    fails(&place, &["generate", "run"], 1, &["classification", "thalweg train"]);
+    assert_eq!(place.thalweg(&["inspect", "run", "--dot", "--step"]).code, Some(2));
+}
+
+#[test]
 fn config_files_say_where_they_are_wrong() {
     let place = Place::new();
     fs::write(place.path("bad.toml"), "[train]\nepochs = 1\nlr = = 2\n").expect("written");

@@ -13,19 +13,38 @@ fn users_and_items() {
     let (_folder, path) = one("r.csv", TABLE);
     let options = SourceOptions { kind: Some(Kind::Ratings), ..Default::default() };
     let loaded = open_with(text(&path), &options).unwrap();
-    assert_eq!(loaded.train.features.shape(), [2]);
-    assert_eq!(ids(&loaded.train.features), [2, 1, 1, 2, 2, 2]);
+    // The age is a circumstance: it has few different cells.
+    assert_eq!(loaded.train.features.shape(), [3]);
+    assert_eq!(ids(&loaded.train.features), [2, 1, 1, 1, 2, 2, 2, 2, 3]);
     let wanted = Targets::Values { values: vec![5.0, 1.0, 3.5], dims: 1 };
     assert_eq!(loaded.train.targets, wanted);
     assert_eq!(loaded.notes, ["1 of 4 rows are left out: nothing in column 'rating'"]);
-    assert_eq!(loaded.encoding.ids(), [3, 3]);
+    assert_eq!(loaded.encoding.ids(), [3, 3, 4]);
     let Encoding::Ratings(ratings) = kept(&loaded) else { panic!("ratings were expected") };
     assert_eq!(ratings.users.tokens(), ["<unknown>", "10", "7"]);
 
     // Users and items that the test has alone are unknown.
     let options = SourceOptions { test: Some("student=10".parse().unwrap()), ..options };
     let loaded = open_with(text(&path), &options).unwrap();
-    assert_eq!(ids(&loaded.test.unwrap().features), [0, 2]);
+    assert_eq!(ids(&loaded.test.unwrap().features), [0, 2, 0]);
+}
+
+#[test]
+fn circumstances_are_named_or_none() {
+    let (_folder, path) = one("r.csv", TABLE);
+    let with = |context: &[&str]| SourceOptions {
+        kind: Some(Kind::Ratings),
+        context: Some(context.iter().map(|name| name.to_string()).collect()),
+        ..Default::default()
+    };
+    let loaded = open_with(text(&path), &with(&[])).unwrap();
+    assert_eq!(ids(&loaded.train.features), [2, 1, 1, 2, 2, 2]);
+    let loaded = open_with(text(&path), &with(&["age"])).unwrap();
+    let encoding = kept(&loaded);
+    let (_folder, new) = one("new.csv", b"lecturer,age,student\nl2,2,7\n");
+    let options = SourceOptions::default();
+    assert_eq!(ids(&open_features(text(&new), &encoding, &options).unwrap()), [2, 2, 1]);
+    assert_says(open_with(text(&path), &with(&["agee"])), &["no column 'agee'", "'age'?"]);
 }
 
 #[test]

@@ -157,7 +157,10 @@ fn lecturers() {
         ..Default::default()
     };
     let loaded = open_with(text(&table), &options).unwrap();
-    assert_eq!((loaded.train.rows(), loaded.encoding.ids()), (73_421, vec![2_973, 1_129]));
+    assert_eq!(
+        (loaded.train.rows(), loaded.encoding.ids()),
+        (73_421, vec![2_973, 1_129, 5, 7, 3, 15])
+    );
     let Targets::Values { values, dims: 1 } = &loaded.train.targets else { panic!("ratings") };
     assert!(values.iter().all(|value| (1.0..=5.0).contains(value)));
 }

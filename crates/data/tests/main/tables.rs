@@ -70,8 +70,18 @@ fn broken_tables_are_named_by_line() {
     assert_says(open_with(text(&path), &options), &["no column 'class'", "header = true"]);
     let (_folder, path) = one("t.csv.gz", &gz(b"text,class\na b,x\nb c,y\n")[..30]);
     assert_says(open_with(text(&path), &texts()), &["the gzip stream breaks"]);
-    let folder = tree(&[("a.csv", "text,class\na b,x\n")]);
+    let folder = tree(&[("a.dat", "text,class\na b,x\n")]);
     assert_says(open_with(text(folder.path()), &texts()), &["a table is needed"]);
+}
+
+#[test]
+fn the_tables_of_a_folder_are_one() {
+    let folder = tree(&[("a.csv", "text,class\na b,x\nb c,y\n"), ("b.csv", "text,class\nb c,y\n")]);
+    let loaded = open_with(text(folder.path()), &texts()).unwrap();
+    assert_eq!(loaded.train.rows(), 3);
+    let folder = tree(&[("a.csv", "text,class\na b,x\n"), ("b.csv", "text,kind\nb c,y\n")]);
+    let said = ["b.csv: line 1", "the columns are text, kind", "text, class"];
+    assert_says(open_with(text(folder.path()), &texts()), &said);
 }
 
 /// The rows whose CRC-32 is a multiple of 5, found with Python's `zlib.crc32(line) % 5 == 0`.

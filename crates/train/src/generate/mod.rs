@@ -5,6 +5,7 @@
 //! follows it.
 
 mod sampling;
+mod translate;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use thalweg_nn::{Forward, Param, Store};
 use crate::TrainError;
 
 pub use sampling::Sampling;
+pub use translate::Translator;
 
 /// A network on its way through a sequence of tokens.
 ///
@@ -31,6 +33,7 @@ pub struct Generator {
     caches: BTreeMap<StateId, Value>,
     capacity: usize,
     bounded: bool,
+    never: Vec<i64>,
     /// The tokens since the beginning.
     read: Vec<i64>,
 }
@@ -80,8 +83,16 @@ impl Generator {
             caches: caches.iter().map(|cache| (cache.id(), zeros(cache))).collect(),
             capacity,
             bounded,
+            never: vec![],
             read: vec![],
         })
+    }
+
+    /// Never writes these ids, such as that of unknown tokens.
+    #[must_use]
+    pub fn never(mut self, ids: &[i64]) -> Generator {
+        self.never = ids.to_vec();
+        self
     }
 
     /// Forgets what was read.
@@ -103,7 +114,11 @@ impl Generator {
             }
         }
         self.step(id, cpu, store)?;
-        Ok(self.program.outputs()[0].as_slice().unwrap_or_default())
+        Ok(self.logits())
+    }
+
+    fn logits(&self) -> &[f32] {
+        self.program.outputs().first().and_then(Value::as_slice).unwrap_or_default()
     }
 
     fn step(&mut self, id: i64, cpu: &Cpu, store: &mut Store) -> Result<(), TrainError> {
@@ -141,9 +156,9 @@ impl Generator {
             self.read(id, cpu, store)?;
         }
         let (mut id, mut text) = (last, Vec::with_capacity(count));
-        for number in 0..count {
-            let logits = self.read(id, cpu, store)?;
-            id = sampling.choose(logits, number as u64)? as i64;
+        for number in 0..count as u64 {
+            self.read(id, cpu, store)?;
+            id = sampling.choose(self.logits(), &self.never, number)?;
             written(id);
             text.push(id);
         }

@@ -13,7 +13,7 @@ use crate::TrainError;
 /// ```
 /// use thalweg_train::generate::Sampling;
 /// let sampling = Sampling { temperature: 0.0, ..Sampling::default() };
-/// assert_eq!(sampling.choose(&[0.1, 2.0, 1.0], 0)?, 1);
+/// assert_eq!(sampling.choose(&[0.1, 2.0, 1.0], &[], 0)?, 1);
 /// # Ok::<(), thalweg_train::TrainError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,13 +26,11 @@ pub struct Sampling {
     pub top_p: f64,
     /// What the draws depend on; 0 by default. Equal seeds give equal texts.
     pub seed: u64,
-    /// An id that is never chosen, such as that of unknown tokens; none by default.
-    pub never: Option<usize>,
 }
 
 impl Default for Sampling {
     fn default() -> Self {
-        Sampling { temperature: 1.0, top_k: None, top_p: 1.0, seed: 0, never: None }
+        Sampling { temperature: 1.0, top_k: None, top_p: 1.0, seed: 0 }
     }
 }
 
@@ -62,15 +60,15 @@ impl Sampling {
         Ok(())
     }
 
-    /// The id of the `number`-th token of a text.
+    /// The id of the `number`-th token of a text; none of `never`.
     ///
     /// # Errors
     /// As [`Sampling::check`]; [`TrainError::Misfit`] where there is no logit, or one that is not a number.
-    pub fn choose(&self, logits: &[f32], number: u64) -> Result<usize, TrainError> {
+    pub fn choose(&self, logits: &[f32], never: &[i64], number: u64) -> Result<i64, TrainError> {
         self.check()?;
         let mut ranked: Vec<(usize, f64)> =
             logits.iter().map(|&z| f64::from(z)).enumerate().collect();
-        ranked.retain(|(id, _)| self.never != Some(*id));
+        ranked.retain(|(id, _)| !never.contains(&(*id as i64)));
         let top = ranked.iter().map(|&(_, z)| z).fold(f64::NEG_INFINITY, f64::max);
         if !top.is_finite() || ranked.iter().any(|(_, z)| z.is_nan()) {
             return Err(TrainError::misfit(
@@ -81,7 +79,7 @@ impl Sampling {
         // Stable: equals stay in the order of their ids.
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         if self.temperature == 0.0 {
-            return Ok(ranked[0].0);
+            return Ok(ranked[0].0 as i64);
         }
         ranked.truncate(self.top_k.unwrap_or(usize::MAX));
         let weights: Vec<f64> =
@@ -100,12 +98,12 @@ impl Sampling {
         let mut rest = draw.uniform_f64(0) * left;
         for (weight, (id, _)) in weights[..kept].iter().zip(&ranked) {
             if rest < *weight {
-                return Ok(*id);
+                return Ok(*id as i64);
             }
             rest -= weight;
         }
         // Rounding may leave a rest at the end.
-        Ok(ranked[kept - 1].0)
+        Ok(ranked[kept - 1].0 as i64)
     }
 }
 
@@ -119,20 +117,24 @@ mod tests {
     const LOGITS: [f32; 4] = [1.0, 3.0, 2.0, 3.0];
 
     /// How often each of four tokens is chosen in 4,000 draws.
-    fn shares(sampling: Sampling) -> [f64; 4] {
+    fn shares(sampling: Sampling, never: &[i64]) -> [f64; 4] {
         let mut counts = [0.0; 4];
         for number in 0..4000 {
-            counts[sampling.choose(&LOGITS, number).unwrap()] += 1.0 / 4000.0;
+            counts[sampling.choose(&LOGITS, never, number).unwrap() as usize] += 1.0 / 4000.0;
         }
         counts
     }
 
     fn expect(sampling: Sampling, weights: [f64; 4]) {
+        expect_without(sampling, &[], weights);
+    }
+
+    fn expect_without(sampling: Sampling, never: &[i64], weights: [f64; 4]) {
         let total: f64 = weights.iter().sum();
-        for (share, weight) in shares(sampling).into_iter().zip(weights) {
+        for (share, weight) in shares(sampling, never).into_iter().zip(weights) {
             let p = weight / total;
-            // Four standard deviations.
-            let tolerance = 4.0 * (p * (1.0 - p) / 4000.0).sqrt();
+            // Four standard deviations; the shares are sums of rounded numbers.
+            let tolerance = 4.0 * (p * (1.0 - p) / 4000.0).sqrt() + 1e-9;
             assert!((share - p).abs() <= tolerance, "{sampling:?}: {share}, expected {p}");
         }
     }
@@ -150,14 +152,15 @@ mod tests {
         expect(Sampling { top_p: 0.9, ..all }, [0.0, e(3.0), e(2.0), e(3.0)]);
         expect(Sampling { top_p: 1e-9, ..all }, [0.0, 1.0, 0.0, 0.0]);
         expect(Sampling { temperature: 0.0, ..all }, [0.0, 1.0, 0.0, 0.0]);
-        expect(Sampling { never: Some(1), ..all }, [e(1.0), 0.0, e(2.0), e(3.0)]);
+        expect_without(all, &[1], [e(1.0), 0.0, e(2.0), e(3.0)]);
+        expect_without(Sampling { top_k: Some(1), ..all }, &[1, 3], [0.0, 0.0, 1.0, 0.0]);
     }
 
     #[test]
     fn a_seed_says_it_all() {
         let draw = |seed| {
             let sampling = Sampling { seed, ..Sampling::default() };
-            (0..64).map(|n| sampling.choose(&LOGITS, n).unwrap()).collect::<Vec<_>>()
+            (0..64).map(|n| sampling.choose(&LOGITS, &[], n).unwrap()).collect::<Vec<_>>()
         };
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
@@ -173,11 +176,11 @@ mod tests {
             (Sampling { top_p: 1.5, ..Sampling::default() }, "top_p"),
         ];
         for (sampling, name) in wrong {
-            let message = sampling.choose(&LOGITS, 0).unwrap_err().message();
+            let message = sampling.choose(&LOGITS, &[], 0).unwrap_err().message();
             assert!(message.starts_with(name), "{message}");
         }
         for logits in [&[][..], &[f32::NAN, 0.0], &[f32::INFINITY]] {
-            assert!(Sampling::default().choose(logits, 0).is_err());
+            assert!(Sampling::default().choose(logits, &[], 0).is_err());
         }
     }
 }

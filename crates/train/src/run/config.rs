@@ -11,7 +11,7 @@ use thalweg_nn::optim::Group;
 use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
 use super::network::NetworkConfig;
-use crate::{BatchSize, FitOptions, TrainError};
+use crate::{Augment, BatchSize, FitOptions, TrainError};
 
 /// A run, fully described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,9 @@ pub struct TrainConfig {
     /// The standard deviation of noise added to samples while training; 0 for none.
     #[serde(default)]
     pub noise: f64,
+    /// How images are changed while training: `flip`, `shift`.
+    #[serde(default)]
+    pub augment: Vec<Augment>,
     /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
     /// What is made small.
@@ -170,6 +173,7 @@ impl TrainConfig {
             l2: self.l2,
             mixup: self.mixup,
             noise: self.noise,
+            augment: self.augment.clone(),
             max_time,
         }
     }

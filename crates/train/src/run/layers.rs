@@ -89,7 +89,7 @@ pub fn describe(
         if let Some((_, output)) = made {
             shape = output.shape().iter().skip(1).copied().collect();
         }
-        let held = made.filter(|(_, output)| !matches!(output.op().class(), Class::View));
+        let held = made.filter(|(layer, output)| makes(layer, output));
         let bytes = held.map_or(0, |(_, output)| output.numel() * output.dtype().size() / BATCH);
         let work = nodes.iter().filter(|node| here(node.layer()));
         let work = work.map(|node| node.op().multiply_adds(node.inputs(), node));
@@ -105,6 +105,18 @@ pub fn describe(
         });
     }
     Ok(rows)
+}
+
+/// Whether the elements of a layer's output are of its own making, and not its input's at other places.
+fn makes(layer: &Arc<Layer>, output: &Tensor) -> bool {
+    let mut node = output;
+    while let (Class::View, Some(source)) = (node.op().class(), node.inputs().first()) {
+        if source.layer().is_none_or(|made| !Arc::ptr_eq(made, layer)) {
+            return false;
+        }
+        node = source;
+    }
+    true
 }
 
 /// What a layer computes, and what backpropagation makes of it: `g` is the gradient of the loss by the output y.

@@ -37,7 +37,7 @@ pub use model::{Model, ModelFile};
 pub use network::NetworkConfig;
 pub use session::{Session, Summary};
 pub use task::Task;
-pub use thalweg_nn::{LayerSpec, NodeSpec, Updater};
+pub use thalweg_nn::{LayerSpec, NodeSpec, Updater, presets::presets};
 pub use writer::Writer;
 
 /// The version of thalweg, as `summary.json` and `model.json` record it.

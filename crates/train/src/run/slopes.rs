@@ -29,7 +29,7 @@ const STEP: f64 = 1e-6;
 /// The share of the greatest gradient below which others are lost in the rounding of `f32`.
 const NOISE: f64 = 1e-5;
 /// What all slopes of a step may cost together, in multiplications and elements: some ten seconds.
-const BUDGET: f64 = 1e9;
+const BUDGET: f64 = 5e8;
 
 /// The loss of a step as a function of its parameters.
 pub(super) struct Slopes<'a> {

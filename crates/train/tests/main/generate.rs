@@ -1,19 +1,15 @@
 //! Generated text: place by place is the same as at once, and equal arguments give equal texts.
 
 use thalweg_cpu::Cpu;
-use thalweg_graph::{DType, Executor, Feed, Tensor, Value, grad};
+use thalweg_graph::{DType, Executor, Tensor, Value, grad};
 use thalweg_nn::losses::CrossEntropy;
 use thalweg_nn::optim::Adam;
 use thalweg_nn::presets::{Shapes, preset};
-use thalweg_nn::spec::EmbeddingOptions;
-use thalweg_nn::{
-    Dag, Forward, LayerSpec, Loss, Mode, NodeSpec, Store, Updater, context, parameters,
-};
-use thalweg_train::{Generator, Sampling, TrainError};
+use thalweg_nn::{Dag, Forward, Loss, Mode, Store, Updater, context, parameters};
+use thalweg_train::{Generator, Sampling, TrainError, Translator};
 
 const VOCABULARY: usize = 20;
-const GREEDY: Sampling =
-    Sampling { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0, never: None };
+const GREEDY: Sampling = Sampling { temperature: 0.0, top_k: None, top_p: 1.0, seed: 0 };
 
 /// The network of a preset for windows of `window` ids.
 fn network(name: &str, window: usize) -> (Dag, Store) {
@@ -115,45 +111,87 @@ fn equal_arguments_give_equal_texts() {
     }
 }
 
-#[test]
-fn a_network_says_what_it_has_learned() {
-    let node = NodeSpec::from;
-    let nodes = vec![
-        node(LayerSpec::Embedding(EmbeddingOptions::new(4, 8))),
-        serde_json::from_str(r#"{"type": "gru", "hidden": 16}"#).unwrap(),
-        node(LayerSpec::Linear { out: 4, bias: true }),
-    ];
-    let (net, cpu) = (Dag::new(nodes), Cpu::new(1));
-    let x = Tensor::input("x", DType::I64, [4, 12]);
-    let y = Tensor::input("y", DType::I64, [4, 12]);
-    net.build([4, 12], DType::I64).unwrap();
+/// Trains `net` to say `y` `[rows, places]` at each place for `x`.
+fn learn(net: &Dag, x: Value, y: Value, steps: usize) -> Store {
+    let [to_x, to_y] = [&x, &y].map(|v| Tensor::input("ids", DType::I64, v.shape()));
+    net.build(x.shape(), DType::I64).unwrap();
     let mut store = Store::new(0);
-    store.bind(&net).unwrap();
+    store.bind(net).unwrap();
     let key = context::fixed_key(0, 0);
-    let logits = context::trace(Mode::Train, &key, || net.forward(&x)).result.transpose(1, 2);
-    let loss = Loss::from(CrossEntropy::default()).compute(&logits, &y);
-    let params = parameters(&net);
+    let logits = context::trace(Mode::Train, &key, || net.forward(&to_x)).result;
+    let loss = Loss::from(CrossEntropy::default()).compute(&logits.transpose(1, 2), &to_y);
+    let params = parameters(net);
     let tensors: Vec<Tensor> = params.iter().map(|(_, param)| param.tensor()).collect();
     let grads = grad(&loss, &tensors).unwrap();
     let lr = Tensor::scalar(0.02, DType::F64);
-    let updater = Updater::new(Adam::default());
-    let step = updater.build(&mut store, &params, &grads, &loss, &lr).unwrap();
+    let step =
+        Updater::new(Adam::default()).build(&mut store, &params, &grads, &loss, &lr).unwrap();
+    let cpu = Cpu::new(1);
+    let mut program = cpu.compile(&[to_x, to_y], &[], &step.writes).unwrap();
+    for _ in 0..steps {
+        program.run(cpu.pool(), &[&x, &y], &mut store).unwrap();
+    }
+    store
+}
+
+fn nodes(json: &str) -> Dag {
+    Dag::new(serde_json::from_str(json).unwrap())
+}
+
+#[test]
+fn a_network_says_what_it_has_learned() {
+    let net = nodes(
+        r#"[{"type": "embedding", "num": 4, "dim": 8}, {"type": "gru", "hidden": 16},
+            {"type": "linear", "out": 4}]"#,
+    );
     // 0, 1, 2, 3, 0, … beginning anywhere.
     let round = |from: i64| {
-        let ids: Vec<i64> =
-            (0..4).flat_map(|row| (0..12).map(move |t| (row + t + from) % 4)).collect();
+        let ids: Vec<i64> = (0..48).map(|i| (i / 12 + i % 12 + from) % 4).collect();
         Value::new(&ids, [4, 12]).unwrap()
     };
-    let feeds = [Feed { input: x, value: round(0) }, Feed { input: y, value: round(1) }];
-    for _ in 0..60 {
-        cpu.run(&[], &step.writes, &feeds, &mut store).unwrap();
-    }
+    let (mut store, cpu) = (learn(&net, round(0), round(1), 60), Cpu::new(1));
     let mut generator = Generator::new(&net, &cpu, 12).unwrap();
     let text = generator.generate(&[1, 2], 30, &GREEDY, &cpu, &mut store, |_| ()).unwrap();
     assert_eq!(text, (0..30).map(|i| (3 + i) % 4).collect::<Vec<i64>>());
-    let never = Sampling { never: Some(3), ..GREEDY };
-    let text = generator.generate(&[1, 2], 30, &never, &cpu, &mut store, |_| ()).unwrap();
+    let mut generator = generator.never(&[3]);
+    let text = generator.generate(&[1, 2], 30, &GREEDY, &cpu, &mut store, |_| ()).unwrap();
     assert!(!text.contains(&3));
+}
+
+#[test]
+fn a_sequence_is_written_for_another() {
+    const START: i64 = 4;
+    const END: i64 = 5;
+    let net = nodes(
+        r#"[{"type": "seq2seq", "source_ids": 4, "target_ids": 6, "source": 3, "dim": 8, "hidden": 24}]"#,
+    );
+    // The target is the source from its end to its beginning; some are shorter.
+    let sources: Vec<Vec<i64>> = (0..36)
+        .map(|i| vec![i % 3 + 1, i / 3 % 3 + 1, i / 9])
+        .map(|ids| ids.into_iter().filter(|&id| id != 0).collect())
+        .collect();
+    let padded = |ids: &[i64], length: usize| {
+        let mut ids = ids.to_vec();
+        ids.resize(length, 0);
+        ids
+    };
+    let reversed = |ids: &[i64]| ids.iter().rev().copied().collect::<Vec<i64>>();
+    let x = sources.iter().flat_map(|ids| {
+        [padded(ids, 3), padded(&[&[START], &reversed(ids)[..]].concat(), 4)].concat()
+    });
+    let y = sources.iter().flat_map(|ids| padded(&[&reversed(ids)[..], &[END]].concat(), 4));
+    let x = Value::new(&x.collect::<Vec<i64>>(), [36, 7]).unwrap();
+    let y = Value::new(&y.collect::<Vec<i64>>(), [36, 4]).unwrap();
+    let (mut store, cpu) = (learn(&net, x, y, 150), Cpu::new(1));
+    let mut translator = Translator::new(&net, &cpu, 3, 4).unwrap().never(&[0, START]);
+    for ids in &sources {
+        let got = translator.translate(ids, [START, END], &GREEDY, &cpu, &mut store).unwrap();
+        assert_eq!(got, reversed(ids), "of {ids:?}");
+    }
+    let outside = translator.translate(&[9], [START, END], &GREEDY, &cpu, &mut store);
+    let outside = outside.unwrap_err().to_string();
+    assert!(outside.contains("source_embedding (Embedding 4 → 8)"), "{outside}");
+    assert!(Translator::new(&net, &cpu, 3, 5).is_ok(), "targets may be longer than in training");
 }
 
 #[test]
@@ -177,11 +215,10 @@ fn mistakes_are_named() {
     net.build([1, 8], DType::I64).unwrap();
     let error = Generator::new(&net, &cpu, 8).err().unwrap().to_string();
     assert!(error.contains("looks ahead"), "{error}");
-    let flat = Dag::new(vec![
-        NodeSpec::from(LayerSpec::Embedding(EmbeddingOptions::new(9, 4))),
-        NodeSpec::from(LayerSpec::Flatten { start: 1 }),
-    ]);
+    let flat = nodes(r#"[{"type": "embedding", "num": 9, "dim": 4}, {"type": "flatten"}]"#);
     flat.build([1, 8], DType::I64).unwrap();
     let error = Generator::new(&flat, &cpu, 8).err().unwrap();
+    assert!(matches!(error, TrainError::Misfit { .. }), "{error}");
+    let error = Translator::new(&flat, &cpu, 4, 4).err().unwrap();
     assert!(matches!(error, TrainError::Misfit { .. }), "{error}");
 }

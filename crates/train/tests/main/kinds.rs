@@ -4,7 +4,7 @@ use thalweg_data::{Dataset, Features, IGNORED, Raw, Scaling, Targets};
 use thalweg_nn::losses::{BinaryCrossEntropy, CrossEntropy, Mse};
 use thalweg_nn::spec::EmbeddingOptions;
 use thalweg_nn::{Dag, LayerSpec, Loss, NodeSpec, Sequential};
-use thalweg_train::{FitOptions, Metrics, Reconstruction, Sequences, TrainError, Trainer};
+use thalweg_train::{Augment, FitOptions, Metrics, Reconstruction, Sequences, TrainError, Trainer};
 
 use crate::data::*;
 
@@ -214,4 +214,26 @@ fn mixed_and_noisy_samples_teach_too() {
             plain
         }) > 0.0
     );
+}
+
+#[test]
+fn images_are_changed_in_training_alone_and_by_the_seed() {
+    let set = digits();
+    let trained = |augment: Vec<Augment>, seed: u64| {
+        let mut trainer = classifier(mlp(16, 10), adam());
+        let options = FitOptions { augment, seed, ..options(2, 64, 0.01) };
+        fit(&mut trainer, &set, &options).unwrap();
+        trainer
+    };
+    let both = || vec![Augment::Shift, Augment::Flip];
+    let mut twice = [trained(both(), 3), trained(both(), 3)];
+    assert_eq!(distance(&twice[0], &twice[1]), 0.0);
+    assert!(distance(&twice[0], &trained(vec![], 3)) > 0.0);
+    let [first, second] =
+        twice.each_mut().map(|trainer| trainer.evaluate(&set.test(), 256).unwrap());
+    assert_eq!(first, second);
+    let options = FitOptions { augment: both(), ..options(1, 10, 0.1) };
+    let error = fit(&mut classifier(mlp(4, 3), adam()), &Set::whole(greatest(30)), &options);
+    let error = error.unwrap_err();
+    assert!(matches!(error, TrainError::Option { option: "augment", .. }), "{error}");
 }

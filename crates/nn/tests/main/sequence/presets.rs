@@ -33,6 +33,8 @@ fn of_ids() {
     assert_eq!(output(&nodes("seq2seq", &pairs), &[12], DType::I64), [2, 5, 5]);
     let ratings = Shapes { sample: &[2], vocabulary: Some(30), outputs: 1, places: None };
     assert_eq!(output(&nodes("two-tower", &ratings), &[2], DType::I64), [2, 1]);
+    let circumstances = Shapes { sample: &[5], ..ratings };
+    assert_eq!(output(&nodes("two-tower", &circumstances), &[5], DType::I64), [2, 1]);
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn of_other_data_are_refused() {
         assert!(refusal(name, &images).contains("takes ids"), "{name}");
     }
     assert!(refusal("forecaster", &images).contains("takes numbers"));
-    let ids = Shapes { sample: &[3], vocabulary: Some(9), ..images };
-    assert!(refusal("two-tower", &ids).contains("takes ids [2]"));
+    let ids = Shapes { sample: &[1], vocabulary: Some(9), ..images };
+    assert!(refusal("two-tower", &ids).contains("a user and an item"));
     assert!(refusal("seq2seq", &ids).contains("a source and a target"));
 }
 

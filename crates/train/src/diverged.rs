@@ -1,0 +1,43 @@
+//! When a training makes no progress any more: where its last batch went wrong.
+
+use thalweg_nn::Network;
+
+use crate::error::TrainError;
+use crate::fit::Fit;
+use crate::programs::Compiled;
+use crate::step::{self, Inputs};
+use crate::trainer::Trainer;
+
+impl<N: Network> Fit<'_, N> {
+    /// The error of a training that makes no progress any more, with the place where the last batch went wrong.
+    pub(crate) fn diverged(&mut self, epoch: usize) -> TrainError {
+        let lr = self.lr();
+        TrainError::Diverged {
+            epoch,
+            step: self.steps,
+            skipped: self.skipped_in_a_row,
+            lr,
+            // Where even this cannot be computed, the error is still the divergence.
+            first: self.first_non_finite().ok().flatten(),
+            hint: format!(
+                "lower the learning rate, to {} for a start, or set clip_norm = 1",
+                lr / 10.0
+            ),
+        }
+    }
+
+    /// Computes the last batch again, every intermediate result of it, and names the first that is not finite.
+    fn first_non_finite(&mut self) -> Result<Option<String>, TrainError> {
+        let (place, rows) = self.last;
+        let (goal, terms) = (self.goal.clone(), self.terms);
+        let inputs = Inputs::new(&goal, &self.sample, rows);
+        let Trainer { network, updater, .. } = &*self.trainer;
+        let (graph, names) = step::diagnosis(network, &goal, updater, terms, inputs)?;
+        let (compiled, cpu, store) = self.program(place, rows)?;
+        let mut diagnosis = Compiled::new(cpu, &graph)?;
+        diagnosis.feed_as(compiled);
+        let finite = diagnosis.run(cpu, store)?;
+        let first = finite.iter().position(|finite| finite.item() == Some(0.0));
+        Ok(first.map(|first| names[first].clone()))
+    }
+}
