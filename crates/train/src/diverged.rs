@@ -6,6 +6,7 @@ use crate::error::TrainError;
 use crate::fit::Fit;
 use crate::programs::Compiled;
 use crate::step::{self, Inputs};
+use crate::trainer::Trainer;
 
 impl<N: Network> Fit<'_, N> {
     /// The error of a training that makes no progress any more, with the place where the last batch went wrong.
