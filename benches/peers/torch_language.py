@@ -21,7 +21,7 @@ torch.manual_seed(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
 torch.set_num_threads(2)
 
 # The last tenth of each text is for validation; a token is a character that occurs at least twice in the other parts.
-texts = [path.read_text(encoding="utf-8", newline="") for path in sorted(folder.glob("*.txt"))]
+texts = [path.read_bytes().decode() for path in sorted(folder.glob("*.txt"))]
 halves = [(text[: len(text) - len(text) // 10], text[len(text) - len(text) // 10 :]) for text in texts]
 counts = Counter(c for train, _ in halves for c in train)
 ids = {c: i + 1 for i, c in enumerate(sorted(c for c, n in counts.items() if n >= 2))}

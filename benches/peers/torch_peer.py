@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's side of the benchmark `peers`: reads `WORKLOAD BATCH THREADS MODE SECONDS` lines, answers each with one
 line of JSON: the milliseconds of every step in that time, and the last loss. Needs `pip install torch`.
-Modes: eager (the optimizer's defaults), fused (fused=True)."""
+Modes: eager (the optimizer's defaults), fused (fused=True), channels_last (fused, images with channels last)."""
 import json
 import sys
 import time
@@ -63,7 +63,7 @@ class Gpt(nn.Module):
 
 def make(workload, batch, mode):
     torch.manual_seed(0)
-    fused = {"fused": True} if mode == "fused" else {}
+    fused = {} if mode == "eager" else {"fused": True}
     if workload == "T1":
         net = mlp([784, 512, 256, 10])
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
@@ -72,6 +72,17 @@ def make(workload, batch, mode):
         net = mlp([20, 64, 64, 3])
         opt = torch.optim.SGD(net.parameters(), lr=1e-2, momentum=0.9, **fused)
         x, y = torch.rand(batch, 20), torch.arange(batch) * 7 % 3
+    elif workload == "T3":
+        net = nn.Sequential(
+            *[nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+            *[nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+            *[nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(), nn.Linear(128, 10)],
+        )
+        layout = torch.channels_last if mode == "channels_last" else torch.contiguous_format
+        net = net.to(memory_format=layout)
+        opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)
+        x = torch.rand(batch, 1, 28, 28).to(memory_format=layout)
+        y = torch.arange(batch) * 7 % 10
     elif workload in ("T5", "T5gru"):
         net = Recurrent(nn.LSTM if workload == "T5" else nn.GRU)
         opt = torch.optim.Adam(net.parameters(), lr=1e-3, **fused)

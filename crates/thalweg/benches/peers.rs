@@ -3,9 +3,11 @@
 //!
 //! `cargo bench` measures thalweg alone where no Python with `torch` is found; `THALWEG_PYTHON` names
 //! the interpreter (default `python3`). The workloads: T1 is the MLP 784-512-256-10 with Adam, T2 the MLP 20-64-64-3 with
-//! SGD and momentum, T5 and T5gru two recurrent layers over 64 characters with Adam, T6 a small causal Transformer
+//! SGD and momentum, T3 a convolutional network with Adam, T5 and T5gru two recurrent layers over 64 characters with Adam, T6 a small causal Transformer
 //! with AdamW. Words behind `--` choose the workloads.
 
+#[path = "peers/cnn.rs"]
+mod cnn;
 #[path = "peers/gpt.rs"]
 mod gpt;
 #[path = "peers/recurrent.rs"]
@@ -35,6 +37,10 @@ const CONTESTS: &[Contest] = &[
     Contest { workload: "T1", batch: 64, threads: 2, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 1, mode: "fused" },
     Contest { workload: "T1", batch: 512, threads: 2, mode: "fused" },
+    Contest { workload: "T3", batch: 64, threads: 1, mode: "fused" },
+    Contest { workload: "T3", batch: 64, threads: 1, mode: "channels_last" },
+    Contest { workload: "T3", batch: 64, threads: 2, mode: "fused" },
+    Contest { workload: "T3", batch: 64, threads: 2, mode: "channels_last" },
     Contest { workload: "T5", batch: 32, threads: 1, mode: "fused" },
     Contest { workload: "T5", batch: 32, threads: 2, mode: "fused" },
     Contest { workload: "T5gru", batch: 32, threads: 1, mode: "fused" },
@@ -59,6 +65,7 @@ struct Step {
 impl Step {
     fn new(contest: &Contest) -> Fallible<Step> {
         match contest.workload {
+            "T3" => cnn::step(contest),
             "T5" | "T5gru" => recurrent::step(contest),
             "T6" => gpt::step(contest),
             _ => Step::mlp(contest),

@@ -1,10 +1,11 @@
 //! Pooling: the greatest element of each window or the mean, and what their gradients are made of.
 //!
-//! A plane (one channel of one sample) is a task. Results are made row by row: for each tap one pass over the whole row,
-//! which the compiler turns into vector code.
+//! A plane (one channel of one sample) is a piece of work. Windows side by side that have all their taps in the input are
+//! worked on together, which the compiler turns into vector code; those at the ends one by one. Squares of two by two
+//! side by side, the most frequent windows, have gradients of their own.
 
 use std::marker::PhantomData;
-use std::ops::Div;
+use std::ops::{Div, Range};
 
 use thalweg_graph::ops::{
     AvgPool, AvgPoolGrad, MaxPool, MaxPoolGrad, MaxPoolPick, PoolSpec, Window,
@@ -40,6 +41,10 @@ struct Pooling<T> {
     what: What,
     axes: [Axis; 3],
     planes: usize,
+    /// The places along each axis whose taps all lie in the input.
+    inside: [Range<usize>; 3],
+    /// Where the taps of such a window lie, counted from the first one.
+    taps: Vec<usize>,
     element: PhantomData<fn(T) -> T>,
 }
 
@@ -81,9 +86,31 @@ pub(super) fn kernel(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
     let axes = axes(spec, &input.shape()[2..], padding_counts);
     let planes = input.shape()[0] * input.shape()[1];
     Some(match tensor.dtype() {
-        DType::F64 => Box::new(Pooling::<f64> { isa, what, axes, planes, element: PhantomData }),
-        _ => Box::new(Pooling::<f32> { isa, what, axes, planes, element: PhantomData }),
+        DType::F64 => Box::new(Pooling::<f64>::new(isa, what, axes, planes)?),
+        _ => Box::new(Pooling::<f32>::new(isa, what, axes, planes)?),
     })
+}
+
+impl Axis {
+    /// True where nothing is pooled along it.
+    fn is_one(&self) -> bool {
+        self.extent == 1 && self.places == 1 && self.window.kernel == 1
+    }
+
+    /// True where windows of two lie side by side, with at most one element left.
+    fn is_pairs(&self) -> bool {
+        let Window { kernel, stride, before, dilation, .. } = self.window;
+        [kernel, stride, before, dilation] == [2, 2, 0, 1] && self.places == self.extent / 2
+    }
+
+    /// The places whose taps all lie in the input.
+    fn inside(&self) -> Range<usize> {
+        let Window { kernel, stride, before, dilation, .. } = self.window;
+        let first = before.div_ceil(stride);
+        let span = dilation * (kernel - 1);
+        let end = (self.extent + before).saturating_sub(span).div_ceil(stride);
+        first.min(self.places)..end.clamp(first.min(self.places), self.places)
+    }
 }
 
 fn axes(spec: &PoolSpec, extents: &[usize], padding_counts: bool) -> [Axis; 3] {
@@ -122,12 +149,9 @@ impl<T: Float> Kernel for Pooling<T> {
                         What::MaxPick => (input, input, result),
                         What::AvgGrad => (result, 0, input),
                     };
-                    let x = memory.input::<T>(0).add(from);
+                    let (x, to) = (memory.input::<T>(0).add(from), memory.to::<T>().add(to));
                     let other = memory.input::<T>(1).wrapping_add(other);
-                    launch::<T>(
-                        self.isa,
-                        Plane { pooling: self, x, other, to: memory.to::<T>().add(to) },
-                    );
+                    launch::<T>(self.isa, Plane { pooling: self, x, other, to });
                 }
             }
         });
@@ -136,24 +160,29 @@ impl<T: Float> Kernel for Pooling<T> {
 }
 
 impl<T> Pooling<T> {
+    /// `None` where a plane has more elements than are counted here.
+    fn new(isa: Isa, what: What, axes: [Axis; 3], planes: usize) -> Option<Self> {
+        let inside = axes.each_ref().map(Axis::inside);
+        let [z, y, x] = axes.each_ref().map(|axis| axis.window);
+        let rows = (0..z.kernel).flat_map(|i| (0..y.kernel).map(move |j| (i, j)));
+        let taps = rows.flat_map(|(i, j)| {
+            let row = i * z.dilation * axes[1].extent + j * y.dilation;
+            (0..x.kernel).map(move |k| (row, k * x.dilation))
+        });
+        let columns = axes[2].extent;
+        let taps = match inside.iter().any(Range::is_empty) {
+            // No window is as far as its taps reach.
+            true => vec![],
+            false => taps.map(|(row, at)| row * columns + at).collect(),
+        };
+        let pooling = Pooling { isa, what, axes, planes, inside, taps, element: PhantomData };
+        (pooling.size(|axis| axis.extent) < NONE as usize).then_some(pooling)
+    }
+
     fn size(&self, of: impl Fn(&Axis) -> usize) -> usize {
         self.axes.iter().map(of).product()
     }
 }
-
-/// The places along an axis whose element under `tap` lies in the input: the first and one past the last, and the first
-/// one's element.
-#[inline(always)]
-fn inside(axis: &Axis, tap: usize) -> (usize, usize, usize) {
-    let Window { stride, before, .. } = axis.window;
-    let at = axis.window.at(0, tap);
-    let first = before.saturating_sub(at).div_ceil(stride);
-    let end = (axis.extent + before).saturating_sub(at).div_ceil(stride).min(axis.places);
-    (first.min(end), end, (first * stride + at).wrapping_sub(before))
-}
-
-/// Places of a row that are worked on together.
-const ROW: usize = 64;
 
 /// One plane of a pooling.
 struct Plane<'a, T> {
@@ -163,30 +192,47 @@ struct Plane<'a, T> {
     to: *mut T,
 }
 
+/// What is done with `C` windows side by side, `S` elements apart along the last axis. Those of more than one window have
+/// all their taps along it in the input.
+trait Block<T> {
+    /// True where running the same windows twice changes nothing.
+    const ASSIGNS: bool;
+
+    /// # Safety
+    /// The windows lie in the plane; the first one is number `number`, at `place`.
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    );
+}
+
+struct Max;
+struct Avg;
+struct Pick;
+struct MaxGrad;
+struct AvgGrad;
+
 impl<T: Float, V> gemm::Kernel<V> for Plane<'_, T> {
     #[inline(always)]
     unsafe fn run(self) {
-        let [z, y, x] = &self.pooling.axes;
-        if matches!(self.pooling.what, What::MaxGrad | What::AvgGrad) {
-            let size = self.pooling.size(|axis| axis.extent);
-            // SAFETY: the plane is this task's.
-            unsafe { std::slice::from_raw_parts_mut(self.to, size).fill(T::default()) };
-        }
-        for place_z in 0..z.places {
-            for place_y in 0..y.places {
-                for first in (0..x.places).step_by(ROW) {
-                    let row = (place_z * y.places + place_y) * x.places + first;
-                    let len = ROW.min(x.places - first);
-                    let place = [place_z, place_y, first];
-                    // SAFETY: the places lie in the plane.
-                    unsafe {
-                        match self.pooling.what {
-                            What::Max => self.max(place, row, len),
-                            What::MaxGrad | What::MaxPick => self.winners(place, row, len),
-                            What::Avg => self.avg(place, row, len),
-                            What::AvgGrad => self.avg_grad(place, row, len),
-                        }
-                    }
+        let pooling = self.pooling;
+        let pairs = pooling.axes[0].is_one() && pooling.axes[1..].iter().all(Axis::is_pairs);
+        // SAFETY: the plane is this task's.
+        unsafe {
+            match pooling.what {
+                What::Max => self.each::<Max>(),
+                What::Avg => self.each::<Avg>(),
+                What::MaxPick => self.each::<Pick>(),
+                What::MaxGrad if pairs => self.squares(first_greatest),
+                What::AvgGrad if pairs => self.squares(|_, g| [g / T::from_count(4); 4]),
+                What::MaxGrad => {
+                    self.clear();
+                    self.each::<MaxGrad>();
+                }
+                What::AvgGrad => {
+                    self.clear();
+                    self.each::<AvgGrad>();
                 }
             }
         }
@@ -194,28 +240,38 @@ impl<T: Float, V> gemm::Kernel<V> for Plane<'_, T> {
 }
 
 impl<T: Float> Plane<'_, T> {
-    /// Calls `f(places, element)` for each tap of `len` windows from `place` on, row-major: the windows (counted from
-    /// the first) whose tap lies in the input, and the first one's element.
+    /// # Safety
+    /// The result is of the input's extents.
     #[inline(always)]
-    fn taps(
-        &self,
-        place: [usize; 3],
-        len: usize,
-        mut f: impl FnMut(std::ops::Range<usize>, usize),
-    ) {
+    unsafe fn clear(&self) {
+        let size = self.pooling.size(|axis| axis.extent);
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.to, size) }.fill(T::default());
+    }
+
+    /// All windows.
+    ///
+    /// # Safety
+    /// As for [`Block::run`].
+    #[inline(always)]
+    unsafe fn each<B: Block<T>>(&self) {
         let [z, y, x] = &self.pooling.axes;
-        for tap_z in 0..z.window.kernel {
-            let Some(at_z) = z.window.element(place[0], tap_z, z.extent) else { continue };
-            for tap_y in 0..y.window.kernel {
-                let Some(at_y) = y.window.element(place[1], tap_y, y.extent) else { continue };
-                let row = (at_z * y.extent + at_y) * x.extent;
-                for tap in 0..x.window.kernel {
-                    let (first, end, element) = inside(x, tap);
-                    let start = first.max(place[2]);
-                    let end = end.min(place[2] + len);
-                    if start < end {
-                        let at = row + element.wrapping_add((start - first) * x.window.stride);
-                        f(start - place[2]..end - place[2], at);
+        let inside = &self.pooling.inside[2];
+        for row in 0..z.places * y.places {
+            let run = |x: usize| [row / y.places, row % y.places, x];
+            let number = row * x.places;
+            // SAFETY: the caller's promise; those inside have all their taps in the input.
+            unsafe {
+                for x in (0..inside.start).chain(inside.end..x.places) {
+                    B::run::<1, 1>(self, run(x), number + x);
+                }
+                match x.window.stride {
+                    1 => self.side_by_side::<B, 1>(run(0), inside.clone(), number),
+                    2 => self.side_by_side::<B, 2>(run(0), inside.clone(), number),
+                    _ => {
+                        for x in inside.clone() {
+                            B::run::<1, 1>(self, run(x), number + x);
+                        }
                     }
                 }
             }
@@ -223,53 +279,94 @@ impl<T: Float> Plane<'_, T> {
     }
 
     /// # Safety
-    /// The windows lie in the plane.
+    /// As for [`Block::run`].
     #[inline(always)]
-    unsafe fn max(&self, place: [usize; 3], row: usize, len: usize) {
-        let stride = self.pooling.axes[2].window.stride;
-        // SAFETY: the row lies in the result, and the elements in the input.
+    unsafe fn side_by_side<B: Block<T>, const S: usize>(
+        &self,
+        [z, y, _]: [usize; 3],
+        inside: Range<usize>,
+        number: usize,
+    ) {
+        let mut x = inside.start;
+        // SAFETY: the caller's promise.
         unsafe {
-            let to = self.to.add(row);
-            (0..len).for_each(|i| *to.add(i) = T::LOWEST);
-            self.taps(place, len, |places, at| {
-                let (to, from) = (to.add(places.start), self.x.add(at));
-                strided(places.len(), stride, |i, j| {
-                    let (x, best) = (*from.add(j), *to.add(i));
-                    *to.add(i) = if x > best || is_nan(x) { x } else { best };
-                });
-            });
+            self.blocks::<B, 16, S>([z, y], &mut x, inside.end, number);
+            self.blocks::<B, 8, S>([z, y], &mut x, inside.end, number);
+            self.blocks::<B, 4, S>([z, y], &mut x, inside.end, number);
+            for x in x..inside.end {
+                B::run::<1, S>(self, [z, y, x], number + x);
+            }
         }
     }
 
+    /// As many whole blocks as there are from `x` on; where blocks only assign, the last one overlaps the one before.
+    ///
     /// # Safety
-    /// As for `max`.
+    /// As for [`Block::run`].
     #[inline(always)]
-    unsafe fn winners(&self, place: [usize; 3], row: usize, len: usize) {
-        let stride = self.pooling.axes[2].window.stride;
-        let mut best = [T::LOWEST; ROW];
-        let mut winner = [usize::MAX; ROW];
-        // SAFETY: the row lies in the result, and the elements in the input; a window has at most `ROW` places here.
+    unsafe fn blocks<B: Block<T>, const C: usize, const S: usize>(
+        &self,
+        [z, y]: [usize; 2],
+        x: &mut usize,
+        end: usize,
+        number: usize,
+    ) {
+        let first = *x;
+        // SAFETY: the caller's promise.
         unsafe {
-            self.taps(place, len, |places, at| {
-                let (best, winner) = (&mut best[places.clone()], &mut winner[places.clone()]);
-                strided(places.len(), stride, |i, j| {
-                    let (x, seen) = (*self.x.add(at + j), *best.get_unchecked(i));
-                    let known = *winner.get_unchecked(i) != usize::MAX;
-                    let takes = !known || (!is_nan(seen) && (x > seen || is_nan(x)));
-                    *best.get_unchecked_mut(i) = if takes { x } else { seen };
-                    *winner.get_unchecked_mut(i) =
-                        if takes { at + j } else { *winner.get_unchecked(i) };
-                });
-            });
-            for (i, &winner) in winner.iter().enumerate().take(len) {
-                match (self.pooling.what, winner) {
-                    (What::MaxGrad, usize::MAX) => {}
-                    (What::MaxGrad, winner) => *self.to.add(winner) += *self.other.add(row + i),
-                    (_, usize::MAX) => *self.to.add(row + i) = T::default(),
-                    (_, winner) => *self.to.add(row + i) = *self.other.add(winner),
+            while *x + C <= end {
+                B::run::<C, S>(self, [z, y, *x], number + *x);
+                *x += C;
+            }
+            if B::ASSIGNS && first < *x && *x < end {
+                B::run::<C, S>(self, [z, y, end - C], number + end - C);
+                *x = end;
+            }
+        }
+    }
+
+    /// Calls `f` with the element under each tap of the window at `place`, row-major.
+    #[inline(always)]
+    fn taps(&self, place: [usize; 3], mut f: impl FnMut(usize)) {
+        let [z, y, x] = &self.pooling.axes;
+        if (0..3).all(|a| self.pooling.inside[a].contains(&place[a])) {
+            let [z, y, x] = [(z, 0), (y, 1), (x, 2)]
+                .map(|(axis, a)| axis.window.stride * place[a] - axis.window.before);
+            let [_, rows, columns] = self.pooling.axes.each_ref().map(|axis| axis.extent);
+            let first = (z * rows + y) * columns + x;
+            return self.pooling.taps.iter().for_each(|tap| f(first + tap));
+        }
+        for tap in 0..z.window.kernel {
+            let Some(at_z) = z.window.element(place[0], tap, z.extent) else { continue };
+            for tap in 0..y.window.kernel {
+                let Some(at_y) = y.window.element(place[1], tap, y.extent) else { continue };
+                let row = (at_z * y.extent + at_y) * x.extent;
+                for tap in 0..x.window.kernel {
+                    if let Some(at_x) = x.window.element(place[2], tap, x.extent) {
+                        f(row + at_x);
+                    }
                 }
             }
         }
+    }
+
+    /// The first greatest element of each window (the first NaN where there is one); `NONE` where all taps miss.
+    ///
+    /// # Safety
+    /// As for [`Block::run`].
+    #[inline(always)]
+    unsafe fn winners<const C: usize, const S: usize>(&self, place: [usize; 3]) -> [u32; C] {
+        let (mut best, mut winner) = ([T::LOWEST; C], [NONE; C]);
+        self.taps(place, |at| {
+            for i in 0..C {
+                // SAFETY: the tap lies in the input.
+                let x = unsafe { *self.x.add(at + i * S) };
+                let takes = (winner[i] == NONE) | beats(x, best[i]);
+                best[i] = if takes { x } else { best[i] };
+                winner[i] = if takes { (at + i * S) as u32 } else { winner[i] };
+            }
+        });
+        winner
     }
 
     /// The number of elements that the mean of a window counts.
@@ -280,53 +377,203 @@ impl<T: Float> Plane<'_, T> {
         T::from_count(count.max(1))
     }
 
+    /// Writes what `f` makes of the four elements of each square and its cotangent; what is in no square gets zeros.
+    ///
     /// # Safety
-    /// As for `max`.
+    /// The windows are squares of two by two side by side.
     #[inline(always)]
-    unsafe fn avg(&self, place: [usize; 3], row: usize, len: usize) {
-        let stride = self.pooling.axes[2].window.stride;
-        let [z, y, x] = place;
-        // SAFETY: the row lies in the result, and the elements in the input.
-        unsafe {
-            let to = self.to.add(row);
-            (0..len).for_each(|i| *to.add(i) = T::default());
-            self.taps(place, len, |places, at| {
-                let (to, from) = (to.add(places.start), self.x.add(at));
-                strided(places.len(), stride, |i, j| *to.add(i) += *from.add(j));
-            });
-            (0..len).for_each(|i| *to.add(i) = *to.add(i) / self.divisor([z, y, x + i]));
+    unsafe fn squares(&self, f: impl Fn([T; 4], T) -> [T; 4] + Copy) {
+        let [_, y, x] = &self.pooling.axes;
+        for row in 0..y.places {
+            let (at, number) = (2 * row * x.extent, row * x.places);
+            // SAFETY: two rows of the input and one of squares.
+            unsafe {
+                match x.places {
+                    16.. => self.squares_of_row::<16>(at, number, f),
+                    8.. => self.squares_of_row::<8>(at, number, f),
+                    4.. => self.squares_of_row::<4>(at, number, f),
+                    _ => self.squares_of_row::<1>(at, number, f),
+                }
+                if x.extent % 2 == 1 {
+                    *self.to.add(at + x.extent - 1) = T::default();
+                    *self.to.add(at + 2 * x.extent - 1) = T::default();
+                }
+            }
+        }
+        if y.extent % 2 == 1 {
+            let at = (y.extent - 1) * x.extent;
+            // SAFETY: the last row.
+            unsafe { std::slice::from_raw_parts_mut(self.to.add(at), x.extent) }.fill(T::default());
         }
     }
 
+    /// A row of squares, `C` at a time; the last ones overlap those before them, which writes the same again.
+    ///
     /// # Safety
-    /// As for `max`.
+    /// As for `squares`; there are at least `C`, or `C` is 1.
     #[inline(always)]
-    unsafe fn avg_grad(&self, place: [usize; 3], row: usize, len: usize) {
-        let stride = self.pooling.axes[2].window.stride;
-        let [z, y, x] = place;
-        let mut share = [T::default(); ROW];
-        for (i, share) in share.iter_mut().enumerate().take(len) {
-            // SAFETY: the row lies in the cotangent.
-            *share = unsafe { *self.x.add(row + i) } / self.divisor([z, y, x + i]);
+    unsafe fn squares_of_row<const C: usize>(
+        &self,
+        at: usize,
+        number: usize,
+        f: impl Fn([T; 4], T) -> [T; 4],
+    ) {
+        let [_, _, x] = &self.pooling.axes;
+        for first in (0..x.places).step_by(C) {
+            let first = first.min(x.places - C);
+            let rows = [at + 2 * first, at + 2 * first + x.extent];
+            let (mut upper, mut lower) = ([[T::default(); 2]; C], [[T::default(); 2]; C]);
+            // SAFETY: the squares lie in the two rows.
+            unsafe {
+                for i in 0..C {
+                    let [a, b] = rows.map(|row| self.x.add(row + 2 * i));
+                    let g = match self.pooling.what {
+                        What::MaxGrad => *self.other.add(number + first + i),
+                        _ => *self.x.add(number + first + i),
+                    };
+                    let square = match self.pooling.what {
+                        What::MaxGrad => [*a, *a.add(1), *b, *b.add(1)],
+                        _ => [g; 4],
+                    };
+                    let [p, q, r, s] = f(square, g);
+                    (upper[i], lower[i]) = ([p, q], [r, s]);
+                }
+                self.to.add(rows[0]).cast::<[[T; 2]; C]>().write_unaligned(upper);
+                self.to.add(rows[1]).cast::<[[T; 2]; C]>().write_unaligned(lower);
+            }
         }
-        self.taps(place, len, |places, at| {
-            let share = &share[places.clone()];
-            // SAFETY: the elements lie in the plane.
-            strided(places.len(), stride, |i, j| unsafe {
-                *self.to.add(at + j) += *share.get_unchecked(i);
-            });
-        });
     }
 }
 
-/// Calls `f(i, i·stride)` for `i < n`; the usual strides are known to the compiler.
+/// A winner where there is none.
+const NONE: u32 = u32::MAX;
+
+/// The cotangent for the first greatest element of a square, or the first NaN, and zeros for the others.
 #[inline(always)]
-fn strided(n: usize, stride: usize, mut f: impl FnMut(usize, usize)) {
-    match stride {
-        1 => (0..n).for_each(|i| f(i, i)),
-        2 => (0..n).for_each(|i| f(i, 2 * i)),
-        _ => (0..n).for_each(|i| f(i, stride * i)),
+fn first_greatest<T: Float>([a, b, c, d]: [T; 4], g: T) -> [T; 4] {
+    let upper = beats(b, a);
+    let best = if upper { b } else { a };
+    let lower = beats(d, c);
+    let other = if lower { d } else { c };
+    let below = beats(other, best);
+    let give = |wins: bool| if wins { g } else { T::default() };
+    [give(!below & !upper), give(!below & upper), give(below & !lower), give(below & lower)]
+}
+
+impl<T: Float> Block<T> for Max {
+    const ASSIGNS: bool = true;
+
+    #[inline(always)]
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    ) {
+        let mut best = [T::LOWEST; C];
+        plane.taps(place, |at| {
+            for (i, best) in best.iter_mut().enumerate() {
+                // SAFETY: the tap lies in the input.
+                let x = unsafe { *plane.x.add(at + i * S) };
+                *best = if beats(x, *best) { x } else { *best };
+            }
+        });
+        // SAFETY: the windows lie in the plane.
+        unsafe { plane.to.add(number).cast::<[T; C]>().write_unaligned(best) };
     }
+}
+
+impl<T: Float> Block<T> for Avg {
+    const ASSIGNS: bool = true;
+
+    #[inline(always)]
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    ) {
+        let mut sum = [T::default(); C];
+        plane.taps(place, |at| {
+            for (i, sum) in sum.iter_mut().enumerate() {
+                // SAFETY: the tap lies in the input.
+                *sum += unsafe { *plane.x.add(at + i * S) };
+            }
+        });
+        let [z, y, x] = place;
+        for (i, sum) in sum.into_iter().enumerate() {
+            // SAFETY: the windows lie in the plane.
+            unsafe { *plane.to.add(number + i) = sum / plane.divisor([z, y, x + i]) };
+        }
+    }
+}
+
+impl<T: Float> Block<T> for Pick {
+    const ASSIGNS: bool = true;
+
+    #[inline(always)]
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    ) {
+        // SAFETY: the windows lie in the plane, and winners in the input.
+        unsafe {
+            for (i, winner) in plane.winners::<C, S>(place).into_iter().enumerate() {
+                *plane.to.add(number + i) = match winner {
+                    NONE => T::default(),
+                    _ => *plane.other.add(winner as usize),
+                };
+            }
+        }
+    }
+}
+
+impl<T: Float> Block<T> for MaxGrad {
+    const ASSIGNS: bool = false;
+
+    #[inline(always)]
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    ) {
+        // SAFETY: the windows lie in the plane, and winners in the input.
+        unsafe {
+            for (i, winner) in plane.winners::<C, S>(place).into_iter().enumerate() {
+                if winner != NONE {
+                    *plane.to.add(winner as usize) += *plane.other.add(number + i);
+                }
+            }
+        }
+    }
+}
+
+impl<T: Float> Block<T> for AvgGrad {
+    const ASSIGNS: bool = false;
+
+    #[inline(always)]
+    unsafe fn run<const C: usize, const S: usize>(
+        plane: &Plane<T>,
+        place: [usize; 3],
+        number: usize,
+    ) {
+        let [z, y, x] = place;
+        // SAFETY: the windows lie in the plane, and their elements in the result.
+        unsafe {
+            let share: [T; C] =
+                std::array::from_fn(|i| *plane.x.add(number + i) / plane.divisor([z, y, x + i]));
+            plane.taps(place, |at| {
+                for (i, share) in share.iter().enumerate() {
+                    *plane.to.add(at + i * S) += *share;
+                }
+            });
+        }
+    }
+}
+
+/// True where x is greater than the best element so far; NaN is greater than all. Without branches, for vector code.
+#[inline(always)]
+fn beats<T: Float>(x: T, best: T) -> bool {
+    !is_nan(best) & ((x > best) | is_nan(x))
 }
 
 /// A NaN is the one thing that differs from itself.

@@ -151,9 +151,8 @@ pub(super) fn parameters(
 
 pub(super) fn check_channels(inputs: usize, outputs: usize, groups: usize) -> Result<(), OpError> {
     let sizes = [("input channels", inputs), ("output channels", outputs), ("groups", groups)];
-    match sizes.iter().find(|(_, size)| *size == 0) {
-        Some((name, _)) => return Err(needs_one(name)),
-        None => {}
+    if let Some((name, _)) = sizes.iter().find(|(_, size)| *size == 0) {
+        return Err(needs_one(name));
     }
     match sizes[..2].iter().find(|(_, channels)| !channels.is_multiple_of(groups)) {
         Some((name, channels)) => {

@@ -49,7 +49,7 @@ impl Reshape {
         let elements: usize = x.shape()[1..].iter().product();
         let known = shape.iter().filter_map(|&extent| usize::try_from(extent).ok());
         let known = known.fold(1usize, usize::saturating_mul);
-        let left = if known == 0 { 0 } else { elements / known };
+        let left = elements.checked_div(known).unwrap_or(0);
         let extents = shape.iter().map(|&extent| usize::try_from(extent).unwrap_or(left));
         let extents: Vec<usize> = std::iter::once(rows).chain(extents).collect();
         if extents[1..].iter().fold(1usize, |product, &extent| product.saturating_mul(extent))

@@ -19,12 +19,12 @@ pub(super) const PRESETS: &[Preset] = &[
     Preset {
         name: "lstm",
         about: "a bidirectional LSTM, the greatest of its states",
-        nodes: |shapes| recurrent(shapes, LayerSpec::Lstm(both_ways())),
+        nodes: |shapes| recurrent(shapes, LayerSpec::Lstm(both_ways(shapes))),
     },
     Preset {
         name: "gru",
         about: "a bidirectional GRU, the greatest of its states",
-        nodes: |shapes| recurrent(shapes, LayerSpec::Gru(both_ways())),
+        nodes: |shapes| recurrent(shapes, LayerSpec::Gru(both_ways(shapes))),
     },
     Preset {
         name: "transformer",
@@ -62,8 +62,13 @@ pub(super) const PRESETS: &[Preset] = &[
 /// The numbers of an embedded id in the networks that read a sequence.
 const EMBEDDING: usize = 64;
 
-fn both_ways() -> RecurrentOptions {
-    RecurrentOptions { bidirectional: true, ..RecurrentOptions::new(128) }
+/// So many ids are words, most of them seldom: what is learned of each must be damped, or the texts are learned by heart.
+const WORDS: usize = 1000;
+
+fn both_ways(shapes: &Shapes<'_>) -> RecurrentOptions {
+    let words = shapes.vocabulary.is_some_and(|num| num >= WORDS);
+    let hidden = if words { 64 } else { 128 };
+    RecurrentOptions { bidirectional: true, ..RecurrentOptions::new(hidden) }
 }
 
 fn linear(out: usize) -> NodeSpec {
@@ -85,11 +90,15 @@ impl Read {
     fn new(shapes: &Shapes<'_>) -> Result<Read, OpError> {
         match (shapes.vocabulary, shapes.sample) {
             (Some(num), [_]) => {
-                let table = EmbeddingOptions {
-                    padding_idx: Some(0),
-                    ..EmbeddingOptions::new(num, EMBEDDING)
+                let padded = |dim, std| {
+                    let options = EmbeddingOptions::new(num, dim);
+                    let table = EmbeddingOptions { padding_idx: Some(0), std, ..options };
+                    NodeSpec::from(LayerSpec::Embedding(table))
                 };
-                let nodes = vec![NodeSpec::from(LayerSpec::Embedding(table)).named("sequence")];
+                let nodes = match num >= WORDS {
+                    true => vec![padded(2 * EMBEDDING, 0.1), dropout(0.5).named("sequence")],
+                    false => vec![padded(EMBEDDING, 1.0).named("sequence")],
+                };
                 Ok(Read { nodes, ids: Some(INPUT) })
             }
             (None, [_, _]) => Ok(Read { nodes: vec![], ids: None }),
@@ -181,7 +190,7 @@ fn transformer(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
 fn tagger(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
     let read = Read::new(shapes)?;
     let mut nodes = read.nodes.clone();
-    nodes.push(read.over(LayerSpec::Lstm(both_ways()), read.sequence()));
+    nodes.push(read.over(LayerSpec::Lstm(both_ways(shapes)), read.sequence()));
     nodes.extend([dropout(0.3), linear(shapes.outputs)]);
     Ok(nodes)
 }

@@ -140,7 +140,7 @@ fn presets_learn() {
             Updater::new(Sgd::default()).build(&mut store, &params, &grads, &loss, &lr).unwrap();
         let mut losses = vec![];
         for _ in 0..3 {
-            let seen = cpu.run(&[loss.clone()], &update.writes, &[], &mut store);
+            let seen = cpu.run(std::slice::from_ref(&loss), &update.writes, &[], &mut store);
             losses.push(seen.unwrap()[0].to_f64()[0]);
         }
         assert!(losses[2] < losses[0], "{name}: {losses:?}");

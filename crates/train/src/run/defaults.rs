@@ -1,7 +1,9 @@
 //! What is done with data where nobody says otherwise.
 
 use thalweg_cpu::Isa;
-use thalweg_data::{Dataset, Encoding, Fractions, Loaded, SourceOptions, Standardise, Targets};
+use thalweg_data::{
+    Dataset, Encoding, Fractions, Level, Loaded, SourceOptions, Standardise, Targets,
+};
 use thalweg_nn::optim::AdamW;
 use thalweg_nn::presets::{self, Preset, Shapes};
 use thalweg_nn::{Loss, Schedule, losses};
@@ -99,7 +101,10 @@ impl Habits {
                 Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
             }
             Encoding::Text(_) | Encoding::Labelled(_) => {
-                let (epochs, lr) = (epochs.max(16), 3e-3);
+                // Words are learned by heart sooner than characters.
+                let of_words =
+                    matches!(&loaded.encoding, Encoding::Text(t) if t.level == Level::Word);
+                let (epochs, lr) = if of_words { (8, 2e-3) } else { (epochs.max(16), 3e-3) };
                 Habits { epochs, lr, patience: Some(6), clip_norm: Some(1.0), ..plain }
             }
             // Of most users and items little is known: what is learned of them is held near 0.
