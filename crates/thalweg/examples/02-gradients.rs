@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let w = Tensor::new(&[0.1f64, 0.2, 0.3], [3, 1]);
     let s = x.matmul(&w).sigmoid();
     let loss = ((&s - 1.0) * (&s - 1.0)).sum_all();
-    let dw = grad(&loss, &[w.clone()])?.remove(0);
+    let dw = grad(&loss, std::slice::from_ref(&w))?.remove(0);
     // ∂f/∂w = 2(σ − y) · σ(1 − σ) · xᵀ
     let by_hand = x.t() * ((&s - 1.0) * 2.0 * &s * (1.0 - &s));
     let values = cpu.run(&[dw.clone(), by_hand], &[], &[], &mut NoStates)?;

@@ -16,7 +16,7 @@ pub enum Augment {
 }
 
 /// The stream of randomness of these changes: "augment".
-const STREAM: u64 = 0x6175_676d_656e_74;
+const STREAM: u64 = 0x0061_7567_6d65_6e74;
 
 /// Changes the images of `rows`, `x` being row-major `[rows, shape…]`. The shape has two axes at least.
 pub(crate) fn augment(

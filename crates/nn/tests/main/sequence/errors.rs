@@ -122,7 +122,10 @@ fn of_ids_outside_the_vocabulary() {
 fn fails(module: &dyn Module, y: &Tensor, parts: &[&str]) {
     let mut store = Store::new(1);
     store.bind(module).unwrap();
-    let error = Reference::new().run(&[y.clone()], &[], &[], &mut store).unwrap_err().to_string();
+    let error = Reference::new()
+        .run(std::slice::from_ref(y), &[], &[], &mut store)
+        .unwrap_err()
+        .to_string();
     for part in parts {
         assert!(error.contains(part), "{error:?} does not say {part:?}");
     }

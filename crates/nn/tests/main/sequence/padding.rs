@@ -96,7 +96,7 @@ fn gradients_of_padding_are_zero() {
     let mut store = bound(&lstm);
     let x = Tensor::input("x", DType::F32, [2, 4, 2]);
     let (y, _) = lstm.forward_with(&x, None, Some(&Tensor::new(&[1i64, 3], [2])));
-    let slope = thalweg_graph::grad(&(&y * &y).sum_all(), &[x.clone()]).unwrap();
+    let slope = thalweg_graph::grad(&(&y * &y).sum_all(), std::slice::from_ref(&x)).unwrap();
     let value = Value::new(&[0.5f32; 16], [2, 4, 2]).unwrap();
     let slope = run(&slope, &[thalweg_graph::Feed { input: x, value }], &mut store).remove(0);
     let zero: Vec<bool> = slope.chunks(2).map(|pair| pair == [0.0, 0.0]).collect();
