@@ -38,7 +38,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Subcommand)]
 enum Verb {
     /// Train a network and save the run
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Measure a trained network on data it has not seen
     Evaluate(evaluate::Args),
     /// Predict with a trained network

@@ -72,9 +72,8 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let rows = [("train", &summary.train), ("valid", &summary.valid), ("test", &summary.test)];
     let columns = columns(summary.task);
     let rows = rows.into_iter().filter(|(_, figures)| !figures.is_null()).map(|(name, figures)| {
-        let figure = |(_, key, show): &Column| {
-            figures[*key].as_f64().map_or_else(|| "-".into(), |x| show(x))
-        };
+        let figure =
+            |(_, key, show): &Column| figures[*key].as_f64().map_or_else(|| "-".into(), show);
         std::iter::once(name.to_string()).chain(columns.iter().map(figure)).collect()
     });
     let header: Vec<&str> =
