@@ -44,7 +44,9 @@ impl Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
-        let code = if error.is_usage() { USAGE } else { FAILED };
+        // A column that is not there was asked for by its name.
+        let asked = matches!(&error, RunError::Data(DataError::MissingColumn { .. }));
+        let code = if error.is_usage() || asked { USAGE } else { FAILED };
         Failure { code, message: error.message(), hint: error.hint() }
     }
 }

@@ -27,6 +27,17 @@ impl Config {
             .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded, goal)).ok())
             .unwrap_or_default();
         let habits = Habits::of(loaded);
+        let split = match (&loaded.parts, &loaded.test) {
+            (Some(_), _) => Fractions { valid: 0.0, test: 0.0 },
+            (None, Some(_)) => Fractions { valid: 0.1, test: 0.0 },
+            (None, None) => Fractions { valid: 0.1, test: 0.2 },
+        };
+        let learned = match &loaded.parts {
+            Some(parts) => parts.train.len(),
+            None => (loaded.train.rows() as f64 * (1.0 - split.valid - split.test)) as usize,
+        };
+        // Few rows make a few steps at least.
+        let batch = habits.batch.min((learned / 4).max(1));
         Config {
             data: DataConfig {
                 path: loaded.train.name.clone(),
@@ -35,17 +46,13 @@ impl Config {
                     ..SourceOptions::default()
                 },
                 standardise: Standardise::Global,
-                split: match (&loaded.parts, &loaded.test) {
-                    (Some(_), _) => Fractions { valid: 0.0, test: 0.0 },
-                    (None, Some(_)) => Fractions { valid: 0.1, test: 0.0 },
-                    (None, None) => Fractions { valid: 0.1, test: 0.2 },
-                },
+                split,
             },
             network,
             train: TrainConfig {
                 goal,
                 epochs: habits.epochs,
-                batch_size: BatchSize::Rows(habits.batch),
+                batch_size: BatchSize::Rows(batch),
                 drop_last: false,
                 lr: habits.lr,
                 seed: 0,
