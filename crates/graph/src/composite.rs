@@ -1,7 +1,7 @@
 //! Composite ops: ops that are a composition of primitives, kept whole because a kernel that sees the whole is faster.
 //!
 //! A composite says what it is by a function `decompose` from its inputs to its result. That function is its reference
-//! kernel ([`reference`]) and its gradient rule ([`gradient`]); an op whose backward pass has a kernel of its own
+//! kernel ([`fn@reference`]) and its gradient rule ([`gradient`]); an op whose backward pass has a kernel of its own
 //! writes a rule that emits that kernel's op, another composite, whose own gradient falls back on this. So gradients
 //! of any order exist.
 

@@ -2,7 +2,7 @@
 //!
 //! The input projection `x·W_ihᵀ` of all steps is a matrix product of the caller's, made at once; what is left is a chain
 //! of small products with `W_hh`, which a kernel that sees them all computes much faster than a graph of steps. Both
-//! ops here are composites: their meaning is the loop of primitives in [`walk`]. [`Recurrent`] keeps in its
+//! ops here are composites: their meaning is the loop of primitives in `walk`. [`Recurrent`] keeps in its
 //! result, beside the states, what its backward pass [`RecurrentGrad`] would have to compute again.
 
 mod grad;
