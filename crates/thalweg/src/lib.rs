@@ -33,8 +33,9 @@ pub mod prelude {
     pub use thalweg_cpu::Cpu;
     pub use thalweg_graph::{DType, Error, Executor, Shape, Tensor, Value, grad};
     pub use thalweg_nn::{
-        Activations, Embedding, Flatten, Forward, Init, LayerNorm, Linear, Loss, Mode, Network,
-        Optimizer, Param, Schedule, Sequential, Store, Updater,
+        Activations, BatchNorm2d, Conv1d, Conv2d, Dropout, Embedding, Flatten, Forward, Gru, Init,
+        LayerNorm, Linear, Loss, Lstm, MaxPool2d, Mode, MultiheadAttention, Network, Optimizer,
+        Param, Schedule, Sequential, Store, TransformerEncoderLayer, Updater,
     };
 }
 
