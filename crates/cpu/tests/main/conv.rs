@@ -57,6 +57,22 @@ fn convolutions_of_many_tiles() {
     check_conv(DType::F32, &[2, 2, 9, 14, 15], &[3, 2, 3, 3, 3], &deep);
 }
 
+/// 3 × 3 kernels over enough channels are made in squares: odd extents, padding of every sort, last vectors of channels
+/// that are not full, several tiles in a sample and several samples in a tile.
+#[test]
+fn convolutions_in_squares() {
+    for (x, w, padding) in [
+        ([3, 16, 14, 14], [32, 16, 3, 3], [[1, 1], [1, 1]]),
+        ([2, 19, 9, 12], [37, 19, 3, 3], [[0, 0], [0, 0]]),
+        ([5, 32, 7, 5], [16, 32, 3, 3], [[2, 2], [1, 0]]),
+        ([1, 16, 24, 40], [16, 16, 3, 3], [[1, 1], [0, 2]]),
+        ([1, 17, 6, 6], [18, 17, 3, 3], [[3, 0], [4, 4]]),
+    ] {
+        let spec = ConvSpec { padding: padding.to_vec(), ..ConvSpec::new(2) };
+        check_conv(DType::F32, &x, &w, &spec);
+    }
+}
+
 /// Numbers drawn one after the other.
 struct Numbers {
     draw: Draw,
@@ -119,6 +135,29 @@ fn pooling_of_generated_shapes() {
         let shape = [&[numbers.within(1, 4), numbers.within(1, 5)], &extents[..]].concat();
         check_pool(dtype, &shape, &spec);
     }
+}
+
+#[test]
+fn pooling_by_squares() {
+    for shape in [[3, 2, 4, 6], [2, 3, 7, 5], [1, 2, 28, 28], [1, 1, 3, 71], [2, 2, 14, 14]] {
+        check_pool(DType::F32, &shape, &PoolSpec::new(&[2, 2]));
+    }
+}
+
+/// The first of equal elements wins, and of NaN, in every square.
+#[test]
+fn ties_and_nan_in_squares() {
+    const KINDS: [f64; 4] = [1.0, 2.0, f64::NAN, f64::NEG_INFINITY];
+    // Every square of these four numbers, side by side.
+    let square = |i: usize, place: usize| KINDS[i >> (2 * place) & 3];
+    let row = |y: usize| (0..512).map(move |x| square(x / 2, 2 * y + x % 2));
+    let numbers: Vec<f64> = row(0).chain(row(1)).collect();
+    let value = Value::from_f64(DType::F32, &numbers, [1, 1, 2, 512]).unwrap();
+    let x = Tensor::input("x", DType::F32, value.shape());
+    let y = x.max_pool(&PoolSpec::new(&[2, 2]));
+    let dx = grad(&y.sum_all(), std::slice::from_ref(&x)).unwrap().remove(0);
+    let feeds = [Feed { input: x, value }];
+    assert_reference(&[y, dx], &[], &feeds, &States::new(), 0.0, "squares");
 }
 
 /// Maximum and means, their gradients, and the maximum's gradient's gradient.

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use thalweg_graph::OpError;
 
+use super::direct::{OUTPUTS, Sums};
 use super::geometry::{Pass, Tile, Tiling, Triple, volume};
 use super::region::{COLUMNS, Load, Region, Run, Unfold};
 use super::{Memory, Shape, TASKS};
@@ -47,7 +48,7 @@ struct Planned {
     /// Where the pass's weights begin.
     weights: usize,
     /// True where tiles of the result are written in place.
-    direct: bool,
+    in_place: bool,
 }
 
 impl<T: Element> Correlate<T> {
@@ -93,7 +94,7 @@ impl<T: Element> Correlate<T> {
                     region: Region::new(&pass, tiling.block),
                     k_blocks: (channels * taps).div_ceil(DEPTH).clamp(1, channels.max(1)),
                     weights,
-                    direct: pass.spread == [1; 3] && tiling.follows(),
+                    in_place: pass.spread == [1; 3] && tiling.follows(),
                     pass,
                 };
                 weights += groups * rows * channels * taps;
@@ -104,7 +105,7 @@ impl<T: Element> Correlate<T> {
         let parts = [
             most(&|p| tiling.together * channels.div_ceil(p.k_blocks) * p.region.channel),
             most(&|p| channels.div_ceil(p.k_blocks) * p.pass.taps.len() * width),
-            most(&|p| match p.direct {
+            most(&|p| match p.in_place {
                 true => 0,
                 false => rows.div_ceil(row_parts) * tiling.columns().next_multiple_of(width),
             }),
@@ -123,6 +124,11 @@ impl<T: Element> Correlate<T> {
             tiling,
             element: PhantomData,
         }
+    }
+
+    /// True where a group is too small for a matrix product.
+    fn is_direct(&self) -> bool {
+        self.channels == 1 && self.rows <= OUTPUTS
     }
 
     /// Writes the weights of input channel `channel` (counted over all groups) in the order of use: for each pass
@@ -210,7 +216,7 @@ impl<T: Element> TileTask<'_, T> {
     unsafe fn pass<V: Vector<Element = T>>(&self, planned: &Planned) {
         let Planned { pass, region, k_blocks, .. } = planned;
         let plan = self.plan;
-        let tile = plan.tiling.tile(self.task / (plan.row_parts * plan.groups), pass);
+        let tile = plan.tiling.tile(self.task / (plan.row_parts * plan.groups), pass.places);
         let group = self.task / plan.row_parts % plan.groups;
         let rows = part(self.task % plan.row_parts, plan.row_parts, plan.rows);
         let (columns, taps) = (tile.columns(), pass.taps.len());
@@ -221,7 +227,7 @@ impl<T: Element> TileTask<'_, T> {
             let [regions, panel] = [self.local, self.local.add(plan.parts[0])];
             let a = self.weights.add(planned.weights + (group * plan.rows + rows.start) * depth);
             let first_row = (tile.samples.start * plan.groups + group) * plan.rows + rows.start;
-            let (c, stride) = match planned.direct {
+            let (c, stride) = match planned.in_place {
                 true => {
                     let [z, y, x] = tile.first;
                     let place = (z * pass.places[1] + y) * pass.places[2] + x;
@@ -244,6 +250,11 @@ impl<T: Element> TileTask<'_, T> {
                     sample: plan.groups * plan.channels * input,
                     to: regions,
                 });
+                if plan.is_direct() {
+                    let (from, rows, weights) = (regions, rows.len(), a);
+                    V::launch(Sums { region, tile: &tile, from, rows, weights, c, stride });
+                    break;
+                }
                 for column in (0..columns).step_by(plan.width) {
                     let width = plan.width.min(columns - column);
                     let mut runs = [Run::default(); COLUMNS];
@@ -276,7 +287,7 @@ impl<T: Element> TileTask<'_, T> {
                     });
                 }
             }
-            if !planned.direct {
+            if !planned.in_place {
                 for row in 0..rows.len() {
                     let to = self.y.add((first_row + row) * result);
                     self.scatter::<V>(pass, &tile, c.add(row * stride), to);

@@ -131,7 +131,7 @@ impl Pass {
 #[derive(Clone, Debug)]
 pub struct Tiling {
     samples: usize,
-    places: Triple,
+    pub places: Triple,
     /// Samples of a tile.
     pub together: usize,
     /// Places of a tile along each axis.
@@ -191,8 +191,8 @@ impl Tiling {
         self.together == 1 && whole(2) && (whole(1) || self.places[0] == 1)
     }
 
-    /// Tile `i` of a pass, whose places are at most those of the tiling.
-    pub fn tile(&self, i: usize, pass: &Pass) -> Tile {
+    /// Tile `i` of a pass of these places, which are at most those of the tiling.
+    pub fn tile(&self, i: usize, places: Triple) -> Tile {
         let [z, y, x] = self.counts();
         let at = [i / (y * x) % z, i / x % y, i % x];
         let start = i / (z * y * x) * self.together;
@@ -200,7 +200,7 @@ impl Tiling {
         Tile {
             samples: start..(start + self.together).min(self.samples),
             first,
-            extents: [0, 1, 2].map(|a| pass.places[a].saturating_sub(first[a]).min(self.block[a])),
+            extents: [0, 1, 2].map(|a| places[a].saturating_sub(first[a]).min(self.block[a])),
         }
     }
 }

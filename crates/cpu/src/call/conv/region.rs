@@ -57,6 +57,12 @@ impl Region {
         Region { low, span, step, seen, piece, row, plane, channel: len[0] * plane, taps }
     }
 
+    /// How far a place of a tile lies from its first one.
+    #[inline(always)]
+    pub fn corner(&self, [z, y, x]: Triple) -> usize {
+        z * self.step[0] * self.plane + y * self.step[1] * self.row + x
+    }
+
     /// The runs of these columns of a tile, at most [`COLUMNS`]; `sample` elements lie between two samples.
     pub fn runs<'a>(
         &self,
@@ -67,9 +73,8 @@ impl Region {
     ) -> &'a [Run] {
         let (mut column, mut count) = (0, 0);
         for (row, run) in tile.rows(columns).zip(runs.iter_mut()) {
-            let [z, y, x] = row.place;
-            let corner = z * self.step[0] * self.plane + y * self.step[1] * self.row + x;
-            *run = Run { column, from: row.sample * sample + corner, len: row.len };
+            let from = row.sample * sample + self.corner(row.place);
+            *run = Run { column, from, len: row.len };
             column += row.len;
             count += 1;
         }

@@ -8,9 +8,10 @@ use std::marker::PhantomData;
 
 use thalweg_graph::OpError;
 
+use super::direct::{OUTPUTS, Products};
 use super::geometry::{Pass, Tiling, volume};
 use super::region::{COLUMNS, Load, Region, Run, Unfold};
-use super::{Memory, Shape, TASKS};
+use super::{Memory, PARTIAL, Shape, TASKS};
 use crate::call::Kernel;
 use crate::gemm::{
     self, Element, PackB, Panel, Registers, Target, Vector, launch, panel_width, part, registers,
@@ -20,8 +21,6 @@ use crate::pool::Pool;
 
 /// Columns of a tile: the panels of the cotangent stay in the second-level cache.
 const TILE: usize = 256;
-/// Elements of partial sums above which channels are cut among tasks rather than tiles.
-const PARTIAL: usize = 1 << 20;
 
 /// The plan of a weight gradient.
 pub struct WeightGradient<T> {
@@ -158,7 +157,7 @@ impl<T: Element, V: Vector<Element = T>> gemm::Kernel<V> for Block<'_, T> {
                 std::slice::from_raw_parts_mut(sums, rows * plan.padded).fill(T::default());
             }
             for i in tiles.clone() {
-                let tile = tiling.tile(i, pass);
+                let tile = tiling.tile(i, pass.places);
                 let columns = tile.columns();
                 let first = tile.samples.start * groups + group;
                 V::launch(Load {
@@ -170,6 +169,22 @@ impl<T: Element, V: Vector<Element = T>> gemm::Kernel<V> for Block<'_, T> {
                     sample: groups * plan.channels * input,
                     to: regions,
                 });
+                if plan.channels == 1 && plan.outputs <= OUTPUTS {
+                    let places = volume(pass.places);
+                    V::launch(Products {
+                        region,
+                        pass,
+                        tile: &tile,
+                        from: regions,
+                        g: self.g.add(first * plan.outputs * places),
+                        outputs: plan.outputs,
+                        sample: groups * plan.outputs * places,
+                        sums,
+                        stride: plan.padded,
+                        first: i == tiles.start,
+                    });
+                    continue;
+                }
                 self.pack::<V>(i, group, panels);
                 for first in (0..rows).step_by(plan.group_rows) {
                     let last = rows.min(first + plan.group_rows);
@@ -214,7 +229,7 @@ impl<T: Element> Block<'_, T> {
     #[inline(always)]
     unsafe fn pack<V: Vector<Element = T>>(&self, tile: usize, group: usize, to: *mut T) {
         let plan = self.plan;
-        let tile = plan.tiling.tile(tile, &plan.pass);
+        let tile = plan.tiling.tile(tile, plan.pass.places);
         let (columns, places) = (tile.columns(), volume(plan.pass.places));
         let whole = plan.tiling.follows() || plan.tiling.block == plan.pass.places;
         let piece = if whole { volume(tile.extents) } else { tile.extents[2] };

@@ -1,8 +1,11 @@
 //! Pooling: the greatest element of each window or the mean, and what their gradients are made of.
 //!
 //! A plane (one channel of one sample) is a piece of work. Windows side by side that have all their taps in the input are
-//! worked on together, which the compiler turns into vector code; those at the ends one by one. Squares of two by two
-//! side by side, the most frequent windows, have gradients of their own.
+//! worked on together, which the compiler turns into vector code; those at the ends one by one. The most frequent windows,
+//! squares of two by two side by side, have kernels of their own: `pairs.rs`.
+
+mod lanes;
+mod pairs;
 
 use std::marker::PhantomData;
 use std::ops::{Div, Range};
@@ -16,6 +19,7 @@ use super::{Kernel, Memory, deal};
 use crate::gemm::{self, Element, launch};
 use crate::isa::Isa;
 use crate::pool::Pool;
+use pairs::Pairs;
 
 #[derive(Clone, Copy, PartialEq)]
 enum What {
@@ -24,6 +28,13 @@ enum What {
     MaxPick,
     Avg,
     AvgGrad,
+}
+
+impl What {
+    /// True where the result has the input's extents.
+    fn makes_planes(self) -> bool {
+        matches!(self, What::MaxGrad | What::AvgGrad)
+    }
 }
 
 /// A window along one axis.
@@ -85,6 +96,11 @@ pub(super) fn kernel(tensor: &Tensor, isa: Isa) -> Option<Box<dyn Kernel>> {
     };
     let axes = axes(spec, &input.shape()[2..], padding_counts);
     let planes = input.shape()[0] * input.shape()[1];
+    let pairs = axes[0].is_one() && axes[1..].iter().all(Axis::is_pairs);
+    if pairs && tensor.dtype() == DType::F32 && what != What::MaxPick {
+        let [rows, columns] = [axes[1].extent, axes[2].extent];
+        return Some(Box::new(Pairs { isa, what, planes, rows, columns }));
+    }
     Some(match tensor.dtype() {
         DType::F64 => Box::new(Pooling::<f64>::new(isa, what, axes, planes)?),
         _ => Box::new(Pooling::<f32>::new(isa, what, axes, planes)?),
@@ -216,16 +232,12 @@ struct AvgGrad;
 impl<T: Float, V> gemm::Kernel<V> for Plane<'_, T> {
     #[inline(always)]
     unsafe fn run(self) {
-        let pooling = self.pooling;
-        let pairs = pooling.axes[0].is_one() && pooling.axes[1..].iter().all(Axis::is_pairs);
         // SAFETY: the plane is this task's.
         unsafe {
-            match pooling.what {
+            match self.pooling.what {
                 What::Max => self.each::<Max>(),
                 What::Avg => self.each::<Avg>(),
                 What::MaxPick => self.each::<Pick>(),
-                What::MaxGrad if pairs => self.squares(first_greatest),
-                What::AvgGrad if pairs => self.squares(|_, g| [g / T::from_count(4); 4]),
                 What::MaxGrad => {
                     self.clear();
                     self.each::<MaxGrad>();
@@ -376,89 +388,10 @@ impl<T: Float> Plane<'_, T> {
         let count = axes[0].counted[z] * axes[1].counted[y] * axes[2].counted[x];
         T::from_count(count.max(1))
     }
-
-    /// Writes what `f` makes of the four elements of each square and its cotangent; what is in no square gets zeros.
-    ///
-    /// # Safety
-    /// The windows are squares of two by two side by side.
-    #[inline(always)]
-    unsafe fn squares(&self, f: impl Fn([T; 4], T) -> [T; 4] + Copy) {
-        let [_, y, x] = &self.pooling.axes;
-        for row in 0..y.places {
-            let (at, number) = (2 * row * x.extent, row * x.places);
-            // SAFETY: two rows of the input and one of squares.
-            unsafe {
-                match x.places {
-                    16.. => self.squares_of_row::<16>(at, number, f),
-                    8.. => self.squares_of_row::<8>(at, number, f),
-                    4.. => self.squares_of_row::<4>(at, number, f),
-                    _ => self.squares_of_row::<1>(at, number, f),
-                }
-                if x.extent % 2 == 1 {
-                    *self.to.add(at + x.extent - 1) = T::default();
-                    *self.to.add(at + 2 * x.extent - 1) = T::default();
-                }
-            }
-        }
-        if y.extent % 2 == 1 {
-            let at = (y.extent - 1) * x.extent;
-            // SAFETY: the last row.
-            unsafe { std::slice::from_raw_parts_mut(self.to.add(at), x.extent) }.fill(T::default());
-        }
-    }
-
-    /// A row of squares, `C` at a time; the last ones overlap those before them, which writes the same again.
-    ///
-    /// # Safety
-    /// As for `squares`; there are at least `C`, or `C` is 1.
-    #[inline(always)]
-    unsafe fn squares_of_row<const C: usize>(
-        &self,
-        at: usize,
-        number: usize,
-        f: impl Fn([T; 4], T) -> [T; 4],
-    ) {
-        let [_, _, x] = &self.pooling.axes;
-        for first in (0..x.places).step_by(C) {
-            let first = first.min(x.places - C);
-            let rows = [at + 2 * first, at + 2 * first + x.extent];
-            let (mut upper, mut lower) = ([[T::default(); 2]; C], [[T::default(); 2]; C]);
-            // SAFETY: the squares lie in the two rows.
-            unsafe {
-                for i in 0..C {
-                    let [a, b] = rows.map(|row| self.x.add(row + 2 * i));
-                    let g = match self.pooling.what {
-                        What::MaxGrad => *self.other.add(number + first + i),
-                        _ => *self.x.add(number + first + i),
-                    };
-                    let square = match self.pooling.what {
-                        What::MaxGrad => [*a, *a.add(1), *b, *b.add(1)],
-                        _ => [g; 4],
-                    };
-                    let [p, q, r, s] = f(square, g);
-                    (upper[i], lower[i]) = ([p, q], [r, s]);
-                }
-                self.to.add(rows[0]).cast::<[[T; 2]; C]>().write_unaligned(upper);
-                self.to.add(rows[1]).cast::<[[T; 2]; C]>().write_unaligned(lower);
-            }
-        }
-    }
 }
 
 /// A winner where there is none.
 const NONE: u32 = u32::MAX;
-
-/// The cotangent for the first greatest element of a square, or the first NaN, and zeros for the others.
-#[inline(always)]
-fn first_greatest<T: Float>([a, b, c, d]: [T; 4], g: T) -> [T; 4] {
-    let upper = beats(b, a);
-    let best = if upper { b } else { a };
-    let lower = beats(d, c);
-    let other = if lower { d } else { c };
-    let below = beats(other, best);
-    let give = |wins: bool| if wins { g } else { T::default() };
-    [give(!below & !upper), give(!below & upper), give(below & !lower), give(below & lower)]
-}
 
 impl<T: Float> Block<T> for Max {
     const ASSIGNS: bool = true;
@@ -474,7 +407,8 @@ impl<T: Float> Block<T> for Max {
             for (i, best) in best.iter_mut().enumerate() {
                 // SAFETY: the tap lies in the input.
                 let x = unsafe { *plane.x.add(at + i * S) };
-                *best = if beats(x, *best) { x } else { *best };
+                // A NaN stays: nothing is greater.
+                *best = if (x > *best) | is_nan(x) { x } else { *best };
             }
         });
         // SAFETY: the windows lie in the plane.
