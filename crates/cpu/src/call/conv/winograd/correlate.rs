@@ -226,6 +226,7 @@ impl<V: Vector<Element = f32>> Kernel<V> for Block<'_> {
     }
 }
 
+#[expect(clippy::needless_range_loop, reason = "plain index loops are sure to be unrolled")]
 impl Block<'_> {
     /// Rows of the result that the tile has in each sample.
     fn height(&self) -> usize {

@@ -16,6 +16,7 @@ unsafe fn b<V: Vector>([p, q, r, s]: [V; 4]) -> [V; 4] {
 }
 
 /// Bᵀ x B of a window.
+#[expect(clippy::needless_range_loop, reason = "plain index loops are sure to be unrolled")]
 #[inline(always)]
 pub unsafe fn input<V: Vector>(mut x: Square<V, 4>) -> Square<V, 4> {
     for row in &mut x {
