@@ -1,11 +1,11 @@
-//! A compiled training step does not allocate.
+//! A compiled program does not allocate as it runs.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use thalweg_cpu::Cpu;
-use thalweg_graph::ops::Attention;
+use thalweg_graph::ops::{Attention, ConvSpec, PoolSpec};
 use thalweg_graph::{DType, StateId, Tensor, Value, grad};
 
 /// The system's allocator, counting the requests of all threads while it is told to.
@@ -55,6 +55,17 @@ fn requests(f: impl FnOnce()) -> usize {
     REQUESTS.load(Ordering::SeqCst)
 }
 
+/// Waits until all threads of the pool work: a thread allocates as it starts, which may be late.
+fn start_all(cpu: &Cpu) {
+    let started = AtomicUsize::new(0);
+    cpu.pool().run(cpu.threads(), &|_, _| {
+        started.fetch_add(1, Ordering::SeqCst);
+        while started.load(Ordering::SeqCst) < cpu.threads() {
+            std::thread::yield_now();
+        }
+    });
+}
+
 /// The states of a small network and what a step does with them.
 #[derive(Default)]
 struct Step {
@@ -91,8 +102,14 @@ impl Step {
     }
 }
 
+/// One test: the requests of another one beside it would be counted too.
 #[test]
-fn a_compiled_training_step_does_not_allocate() {
+fn compiled_programs_do_not_allocate() {
+    a_training_step_does_not_allocate();
+    convolutions_do_not_allocate();
+}
+
+fn a_training_step_does_not_allocate() {
     const BATCH: usize = 64;
     let (words, width, hidden, classes) = (100usize, 32usize, 256usize, 10usize);
     let tokens = Tensor::input("tokens", DType::I64, [BATCH, 8]);
@@ -134,6 +151,7 @@ fn a_compiled_training_step_does_not_allocate() {
     let mut results = vec![];
     for threads in [1, 2] {
         let cpu = Cpu::new(threads);
+        start_all(&cpu);
         let inputs = [tokens.clone(), labels.clone(), key.clone()];
         let mut program = cpu.compile(&inputs, &[loss.clone(), right.clone()], &step.updates);
         let program = program.as_mut().unwrap();
@@ -157,4 +175,35 @@ fn a_compiled_training_step_does_not_allocate() {
     assert!(results[0] == results[1], "one thread and two differ");
     // The counter counts.
     assert!(requests(|| drop(std::hint::black_box(vec![1u8; 100]))) > 0);
+}
+
+/// Convolutions of every sort and pooling, with their gradients.
+fn convolutions_do_not_allocate() {
+    let mut step = Step::default();
+    let x = Tensor::input("x", DType::F32, [8, 1, 20, 20]);
+    let weights = [[16, 1, 3, 3], [16, 16, 3, 3], [16, 1, 3, 3], [8, 16, 3, 3]]
+        .map(|shape| step.state("weight", &shape, 0.5).1);
+    let same = ConvSpec { padding: vec![[1, 1]; 2], ..ConvSpec::new(2) };
+    let depthwise = ConvSpec { groups: 16, ..same.clone() };
+    let halved = ConvSpec { stride: vec![2, 2], ..same.clone() };
+    let wide = PoolSpec { stride: vec![1, 1], ..PoolSpec::new(&[3, 3]) };
+    let h = x.conv(&weights[0], &same).relu().max_pool(&PoolSpec::new(&[2, 2]));
+    let h = h.conv(&weights[1], &same).relu().max_pool(&wide);
+    let h = h.conv(&weights[2], &depthwise).conv(&weights[3], &halved);
+    let loss = h.avg_pool(&PoolSpec::new(&[2, 2]), true).tanh().sum_all();
+    let mut outputs = grad(&loss, &weights).unwrap();
+    outputs.push(loss);
+    let pixels: Vec<f32> = (0..x.numel()).map(|i| (i * 37 % 101) as f32 / 101.0).collect();
+    let pixels = Value::new(&pixels, x.shape()).unwrap();
+    for threads in [1, 2] {
+        let cpu = Cpu::new(threads);
+        start_all(&cpu);
+        let mut program = cpu.compile(std::slice::from_ref(&x), &outputs, &[]).unwrap();
+        assert_eq!(program.slow_ops(), Vec::<&str>::new());
+        let mut states = step.states.clone();
+        let mut run = || program.run(cpu.pool(), &[&pixels], &mut states).map(|_| ()).unwrap();
+        run();
+        let made = requests(|| (0..5).for_each(|_| run()));
+        assert_eq!(made, 0, "{made} allocations with {threads} threads");
+    }
 }
