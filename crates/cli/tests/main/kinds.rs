@@ -74,6 +74,10 @@ fn tables_of_text_are_classified() {
     let predicted = place.ok(&["predict", "run", "new.csv", "--proba"]).out;
     assert!(predicted.starts_with("verdict,verdict=no,verdict=yes\n"), "{predicted}");
     assert_eq!(predicted.lines().count(), 3);
+    // Without rows to watch there is no patience.
+    let all =
+        ["--kind", "text", "--set", "data.split.valid=0", "--set", SMALL_LSTM, "--out", "all"];
+    assert!(place.train(&[&["films.csv"], &all[..]].concat())["valid"].is_null());
     let judged = last(&place.ok(&["evaluate", "run", "films.csv", "--json"]).out);
     assert_eq!(judged["rows"], summary["test"]["rows"]);
 }

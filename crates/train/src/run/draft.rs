@@ -17,7 +17,7 @@ const NAMED: [(&str, &str); 4] =
     [("network", "activation"), ("train", "loss"), ("train", "optimizer"), ("train", "schedule")];
 
 /// Short forms in `[train]`: the key and the table that it belongs to.
-const SHORT: [(&str, &str); 4] = [
+pub(super) const SHORT: [(&str, &str); 4] = [
     ("momentum", "optimizer"),
     ("nesterov", "optimizer"),
     ("weight_decay", "optimizer"),
@@ -143,6 +143,11 @@ impl Draft {
         let mut config = self.merged(defaults, Some(&shapes_of(loaded, goal)))?;
         config.data.path = Draft::absolute(source);
         let Fractions { valid, test } = config.data.split;
+        // Patience is a default only where there is something to watch.
+        let watched = loaded.parts.as_ref().map_or(valid > 0.0, |parts| !parts.valid.is_empty());
+        if !watched && self.saying("train.patience").is_none() {
+            config.train.patience = None;
+        }
         if loaded.test.is_some() && test > 0.0 {
             let what = "the set brings its own test part, and data.split.test asks for another";
             return Err(self.problem("data.split", what.into(), "set data.split.test = 0".into()));

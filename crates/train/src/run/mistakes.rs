@@ -3,7 +3,7 @@
 use thalweg_data::suggest;
 use toml::{Table, Value};
 
-use super::draft::{Draft, Layer};
+use super::draft::{Draft, Layer, SHORT};
 use super::error::RunError;
 
 /// Where all settings can be seen.
@@ -72,17 +72,23 @@ impl Draft {
         self.layers.iter().rev().find_map(found)
     }
 
-    /// An error about the value of `key`, placed at the topmost layer that says it, or else says anything of its table.
+    /// An error about the value of `key`, placed at the topmost layer that says it, or else says it in a short form.
     pub(super) fn problem(&self, key: &str, what: String, hint: String) -> RunError {
-        let says = |layer: &&Layer, key: &str| {
-            let mut parts = key.split('.').filter(|part| !part.is_empty());
-            let first = parts.next().and_then(|part| layer.table.get(part));
-            parts.try_fold(first?, |value, part| value.get(part)).map(|_| ())
-        };
-        let saying = |key: &str| self.layers.iter().rev().find(|layer| says(layer, key).is_some());
-        let layer = saying(key).or_else(|| saying(key.split('.').next()?));
+        let short = SHORT.iter().filter(|(_, owner)| key.strip_prefix("train.") == Some(*owner));
+        let mut short = short.map(|(short, _)| format!("train.{short}"));
+        let layer = self.saying(key).or_else(|| short.find_map(|key| self.saying(&key)));
         let place = layer.map_or_else(|| "the defaults".into(), |layer| layer.origin.clone());
         let hint = if hint.is_empty() { SETTINGS.to_string() } else { hint };
         RunError::Config { what, place, hint }
+    }
+
+    /// The topmost layer that says something of `key`.
+    pub(super) fn saying(&self, key: &str) -> Option<&Layer> {
+        let says = |layer: &&Layer| {
+            let mut parts = key.split('.');
+            let first = parts.next().and_then(|part| layer.table.get(part));
+            parts.try_fold(first?, |value, part| value.get(part)).map(|_| ())
+        };
+        self.layers.iter().rev().find(|layer| says(layer).is_some())
     }
 }

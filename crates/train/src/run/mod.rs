@@ -9,6 +9,7 @@
 //! ```
 
 mod baselines;
+mod blame;
 pub mod config;
 pub mod data;
 pub mod defaults;

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
 use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
-use thalweg_graph::Layer;
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
 use super::baselines::baselines;
+use super::blame::{configured, unbuilt};
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
 use super::defaults::shapes;
@@ -21,8 +21,7 @@ use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
 use crate::{
-    BatchReport, Control, EpochReport, History, Metrics, Observer, Sample, Stopped, TrainError,
-    Trainer,
+    BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
 };
 
 /// Rows of a batch where nothing is learned.
@@ -253,54 +252,6 @@ fn fix_length(schedule: &mut Schedule, total: u64) {
         }
         Schedule::Warmup { steps, then } => fix_length(then, total.saturating_sub(*steps)),
         _ => {}
-    }
-}
-
-/// Why a network could not be built, with the name of the node that fails: before it is bound, its layers have none.
-fn unbuilt(draft: &Draft, error: TrainError, network: &Dag, sample: &Sample) -> RunError {
-    let TrainError::Graph(error) = error else { return configured(draft, error, "network") };
-    let reached = network.values(&[sample.placeholder(1)]).len();
-    // The input comes before the nodes.
-    let node = reached.checked_sub(1).filter(|place| *place < network.nodes().len());
-    let kind = error.layer().map(Layer::kind).filter(|kind| *kind != "Dag");
-    let what = match (node, kind) {
-        (Some(place), Some(kind)) => {
-            format!("layer {}, {kind}: {}", network.name(place), error.what())
-        }
-        _ => error.what().to_owned(),
-    };
-    draft.problem("network", what, error.hint().unwrap_or_default().to_owned())
-}
-
-/// What the trainer found before the first step is for whoever configured it: said where that was said. `key` is to
-/// blame where nothing else is.
-fn configured(draft: &Draft, error: TrainError, key: &str) -> RunError {
-    let (message, hint) = (error.message(), error.hint());
-    match error {
-        TrainError::Option { option, problem, .. } => {
-            let key = format!("train.{option}");
-            draft.problem(&key, format!("{key}: {problem}"), hint)
-        }
-        TrainError::Data(DataError::BatchSize { .. }) | TrainError::LastBatch { .. } => {
-            draft.problem("train.batch_size", message, hint)
-        }
-        // The network comes from the configuration: a line of Rust would say nothing to whoever wrote it.
-        TrainError::Graph(error) => {
-            let what = error.what();
-            match error.layer() {
-                Some(layer) => {
-                    let place =
-                        layer.path().map_or(String::new(), |path| format!("layer {path}, "));
-                    draft.problem("network", format!("{place}{}: {what}", layer.kind()), hint)
-                }
-                None if error.op() == "optimizer" => {
-                    draft.problem("train.optimizer", format!("train.optimizer: {what}"), hint)
-                }
-                None => draft.problem(key, format!("{key}: {what}"), hint),
-            }
-        }
-        TrainError::Misfit { .. } => draft.problem("network", message, hint),
-        other => other.into(),
     }
 }
 

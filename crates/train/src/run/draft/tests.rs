@@ -78,6 +78,17 @@ fn mistakes_name_the_key_the_place_and_the_nearest_word() {
 }
 
 #[test]
+fn what_nobody_said_is_not_blamed_on_a_neighbour() {
+    let mut draft = Draft::new();
+    draft.set("train.epochs=3").unwrap();
+    draft.set("train.label_smoothing=2").unwrap();
+    let place = |key: &str| draft.problem(key, "wrong".into(), "hint".into()).message();
+    assert_eq!(place("train.batch_size"), "wrong, in the defaults");
+    assert_eq!(place("train.epochs"), "wrong, in --set train.epochs=3");
+    assert_eq!(place("train.loss"), "wrong, in --set train.label_smoothing=2");
+}
+
+#[test]
 fn impossible_numbers_are_refused() {
     for (setting, says) in [
         ("train.epochs=0", "train.epochs: must be at least 1"),
