@@ -55,6 +55,7 @@ pub mod source;
 pub mod split;
 pub mod suggest;
 mod table;
+pub mod tabular;
 pub mod targets;
 pub mod vocabulary;
 

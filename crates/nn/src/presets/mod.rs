@@ -22,6 +22,26 @@ pub struct Shapes<'a> {
     pub outputs: usize,
     /// How many places of a sequence get outputs; `None` where the sample as a whole gets them.
     pub places: Option<usize>,
+    /// What the sample is made of, where it is a row of a table.
+    pub table: Option<TableShape<'a>>,
+}
+
+/// The parts of a row of a table, which lie in its sample behind each other in this order, all of them as `f32`.
+#[derive(Clone, Copy, Debug)]
+pub struct TableShape<'a> {
+    /// The number columns, scaled; for each of them the quantiles of its training rows, ascending and different; fewer
+    /// than two where it takes a few values only.
+    pub numbers: &'a [Vec<f32>],
+    /// For each category column how many ids there are; a sample holds the id.
+    pub categories: &'a [usize],
+    /// For each text column the number of tokens in a sample and of ids; a sample holds the ids, 0 for padding.
+    pub texts: &'a [[usize; 2]],
+    /// For each image column channels, height and width.
+    pub images: &'a [[usize; 3]],
+    /// For each column of recordings mel bands and frames.
+    pub sounds: &'a [[usize; 2]],
+    /// The number of training rows.
+    pub rows: usize,
 }
 
 /// A network that has a name.

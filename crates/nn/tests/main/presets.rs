@@ -14,7 +14,7 @@ use thalweg_nn::{
 use crate::help::message;
 
 fn nodes(name: &str, sample: &[usize], outputs: usize) -> Vec<NodeSpec> {
-    let shapes = Shapes { sample, vocabulary: None, outputs, places: None };
+    let shapes = Shapes { sample, vocabulary: None, outputs, places: None, table: None };
     (preset(name).unwrap().nodes)(&shapes).unwrap()
 }
 
@@ -65,7 +65,7 @@ fn sizes_are_those_of_the_literature() {
 #[test]
 fn other_samples_are_refused_by_name() {
     let refused = |name: &str, sample: &[usize], vocabulary, outputs| {
-        let shapes = Shapes { sample, vocabulary, outputs, places: None };
+        let shapes = Shapes { sample, vocabulary, outputs, places: None, table: None };
         (preset(name).unwrap().nodes)(&shapes).unwrap_err().what
     };
     let cases = [

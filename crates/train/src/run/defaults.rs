@@ -181,5 +181,6 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Sh
             Targets::Sequence { length, .. } => Some(*length),
             Targets::Classes { .. } | Targets::Values { .. } => None,
         },
+        table: None,
     }
 }

@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn perceptrons_are_said_the_short_way() {
-        let shapes = Shapes { sample: &[28, 28], vocabulary: None, outputs: 10, places: None };
+        let shapes =
+            Shapes { sample: &[28, 28], vocabulary: None, outputs: 10, places: None, table: None };
         let of = |name| presets::preset(name).map(|preset| NetworkConfig::preset(preset, &shapes));
         let mlp = of("mlp").unwrap().unwrap();
         assert_eq!((mlp.hidden.as_deref(), mlp.dropout), (Some(&[512, 256][..]), Some(0.1)));

@@ -18,6 +18,7 @@ fn network(name: &str, window: usize) -> (Dag, Store) {
         vocabulary: Some(VOCABULARY),
         outputs: VOCABULARY,
         places: Some(window),
+        table: None,
     };
     let net = Dag::new((preset(name).unwrap().nodes)(&shapes).unwrap());
     net.build([1, window], DType::I64).unwrap();
@@ -210,7 +211,8 @@ fn mistakes_are_named() {
     // The failure changed nothing of what the next text sees.
     assert_eq!(generator.generate(&[1], 3, &GREEDY, &cpu, &mut store, |_| ()).unwrap().len(), 3);
 
-    let shapes = Shapes { sample: &[8], vocabulary: Some(9), outputs: 2, places: None };
+    let shapes =
+        Shapes { sample: &[8], vocabulary: Some(9), outputs: 2, places: None, table: None };
     let net = Dag::new((preset("lstm").unwrap().nodes)(&shapes).unwrap());
     net.build([1, 8], DType::I64).unwrap();
     let error = Generator::new(&net, &cpu, 8).err().unwrap().to_string();

@@ -29,7 +29,8 @@ fn of_classifiers() {
     let (short, other) = ([3i64, 9, 4, 7], [5i64, 5, 1, 2, 8, 6, 3]);
     for name in ["text-cnn", "lstm", "gru", "transformer"] {
         // Positions, kernels and weights do not depend on the length of the input.
-        let shapes = Shapes { sample: &[4], vocabulary: Some(10), outputs: 3, places: None };
+        let shapes =
+            Shapes { sample: &[4], vocabulary: Some(10), outputs: 3, places: None, table: None };
         let nodes = (preset(name).unwrap().nodes)(&shapes).unwrap();
         let alone = outputs(&nodes, 3, &short, [1, 4]);
         let longer: Vec<i64> = short.into_iter().chain([0; 3]).chain(other).collect();
@@ -44,7 +45,8 @@ fn of_classifiers() {
 
 #[test]
 fn of_taggers() {
-    let shapes = Shapes { sample: &[3], vocabulary: Some(10), outputs: 2, places: Some(3) };
+    let shapes =
+        Shapes { sample: &[3], vocabulary: Some(10), outputs: 2, places: Some(3), table: None };
     let nodes = (preset("tagger").unwrap().nodes)(&shapes).unwrap();
     let alone = outputs(&nodes, 3, &[3, 9, 4], [1, 3]);
     let padded = outputs(&nodes, 3, &[3, 9, 4, 0, 0, 1, 2, 3, 4, 5], [2, 5]);
@@ -55,8 +57,13 @@ fn of_taggers() {
 
 #[test]
 fn of_sources_and_targets() {
-    let shapes =
-        |length| Shapes { sample: length, vocabulary: Some(10), outputs: 6, places: Some(2) };
+    let shapes = |length| Shapes {
+        sample: length,
+        vocabulary: Some(10),
+        outputs: 6,
+        places: Some(2),
+        table: None,
+    };
     let nodes = |length| (preset("seq2seq").unwrap().nodes)(&shapes(length)).unwrap();
     let alone = outputs(&nodes(&[5]), 3, &[7, 8, 9, 2, 4], [1, 5]);
     let padded = outputs(&nodes(&[7]), 3, &[7, 8, 9, 0, 0, 2, 4], [1, 7]);

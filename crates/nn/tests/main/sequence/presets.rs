@@ -21,7 +21,8 @@ fn output(nodes: &[NodeSpec], sample: &[usize], dtype: DType) -> Vec<usize> {
 
 #[test]
 fn of_ids() {
-    let text = Shapes { sample: &[12], vocabulary: Some(30), outputs: 5, places: None };
+    let text =
+        Shapes { sample: &[12], vocabulary: Some(30), outputs: 5, places: None, table: None };
     for name in ["text-cnn", "lstm", "gru", "transformer"] {
         assert_eq!(output(&nodes(name, &text), &[12], DType::I64), [2, 5], "{name}");
     }
@@ -31,7 +32,8 @@ fn of_ids() {
     }
     let pairs = Shapes { places: Some(5), ..text };
     assert_eq!(output(&nodes("seq2seq", &pairs), &[12], DType::I64), [2, 5, 5]);
-    let ratings = Shapes { sample: &[2], vocabulary: Some(30), outputs: 1, places: None };
+    let ratings =
+        Shapes { sample: &[2], vocabulary: Some(30), outputs: 1, places: None, table: None };
     assert_eq!(output(&nodes("two-tower", &ratings), &[2], DType::I64), [2, 1]);
     let circumstances = Shapes { sample: &[5], ..ratings };
     assert_eq!(output(&nodes("two-tower", &circumstances), &[5], DType::I64), [2, 1]);
@@ -39,7 +41,8 @@ fn of_ids() {
 
 #[test]
 fn of_numbers() {
-    let series = Shapes { sample: &[24, 3], vocabulary: None, outputs: 6, places: None };
+    let series =
+        Shapes { sample: &[24, 3], vocabulary: None, outputs: 6, places: None, table: None };
     for name in ["text-cnn", "lstm", "gru", "transformer", "forecaster"] {
         assert_eq!(output(&nodes(name, &series), &[24, 3], DType::F32), [2, 6], "{name}");
     }
@@ -49,7 +52,8 @@ fn of_numbers() {
 
 #[test]
 fn of_other_data_are_refused() {
-    let images = Shapes { sample: &[1, 28, 28], vocabulary: None, outputs: 10, places: None };
+    let images =
+        Shapes { sample: &[1, 28, 28], vocabulary: None, outputs: 10, places: None, table: None };
     for name in ["text-cnn", "lstm", "gru", "transformer", "tagger"] {
         assert!(refusal(name, &images).contains("reads sequences"), "{name}");
     }
@@ -64,9 +68,11 @@ fn of_other_data_are_refused() {
 
 #[test]
 fn are_written_and_read_back() {
-    let text = Shapes { sample: &[12], vocabulary: Some(30), outputs: 5, places: Some(4) };
+    let text =
+        Shapes { sample: &[12], vocabulary: Some(30), outputs: 5, places: Some(4), table: None };
     let pairs = Shapes { sample: &[2], ..text };
-    let series = Shapes { sample: &[12, 1], vocabulary: None, outputs: 5, places: None };
+    let series =
+        Shapes { sample: &[12, 1], vocabulary: None, outputs: 5, places: None, table: None };
     let mut seen = 0;
     for preset in presets() {
         let fitting = [&text, &pairs, &series].map(|shapes| (preset.nodes)(shapes));

@@ -3,7 +3,7 @@ use crate::BatchSize;
 use thalweg_nn::Optimizer;
 
 const TASK: Shapes<'static> =
-    Shapes { sample: &[8, 8], vocabulary: None, outputs: 10, places: None };
+    Shapes { sample: &[8, 8], vocabulary: None, outputs: 10, places: None, table: None };
 
 fn resolved(settings: &[&str]) -> Result<Config, RunError> {
     let mut draft = Draft::new();

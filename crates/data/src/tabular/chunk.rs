@@ -1,0 +1,117 @@
+//! Some rows of a table, column by column, as a file gives them.
+
+use std::borrow::Cow;
+
+/// Some consecutive rows of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chunk {
+    /// The number of the first row in the whole table, from 0.
+    pub first: u64,
+    /// How many rows there are.
+    pub rows: usize,
+    /// The columns, in the order of the table's names.
+    pub columns: Vec<Cells>,
+}
+
+/// The cells of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cells {
+    /// As text, without spaces around it; numbers of text files too.
+    Text(Texts),
+    /// Numbers of a typed file; NaN where there is nothing.
+    Numbers(Vec<f64>),
+}
+
+/// Texts behind each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Texts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Adds a text.
+    pub fn push(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    /// How many texts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Text `i`; empty where there are not so many.
+    #[must_use]
+    pub fn get(&self, i: usize) -> &str {
+        let end = self.ends.get(i).copied().unwrap_or(0);
+        let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(end) };
+        self.text.get(start..end).unwrap_or("")
+    }
+}
+
+impl Cells {
+    /// A cell as text; empty where there is nothing.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Cow<'_, str> {
+        match self {
+            Cells::Text(texts) => Cow::Borrowed(texts.get(row)),
+            Cells::Numbers(numbers) => match numbers.get(row) {
+                Some(number) if !number.is_nan() => Cow::Owned(number.to_string()),
+                _ => Cow::Borrowed(""),
+            },
+        }
+    }
+
+    /// A cell as a finite number, where it is one.
+    #[must_use]
+    pub fn number(&self, row: usize) -> Option<f64> {
+        match self {
+            Cells::Text(texts) => texts.get(row).parse().ok(),
+            Cells::Numbers(numbers) => numbers.get(row).copied(),
+        }
+        .filter(|number: &f64| number.is_finite())
+    }
+
+    /// Whether nothing stands in a cell: it is empty, or one of the words for that.
+    #[must_use]
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Cells::Text(texts) => is_missing(texts.get(row)),
+            Cells::Numbers(numbers) => numbers.get(row).is_none_or(|number| number.is_nan()),
+        }
+    }
+}
+
+/// What stands in cells where nothing is known; compared without regard to case.
+const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
+
+/// Whether a text says that nothing is known.
+#[must_use]
+pub fn is_missing(text: &str) -> bool {
+    text.len() <= 4 && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_of_text_and_of_numbers_say_the_same() {
+        let mut texts = Texts::default();
+        ["1.5", "", "x", "N/A"].iter().for_each(|text| texts.push(text));
+        let (texts, numbers) = (Cells::Text(texts), Cells::Numbers(vec![1.5, f64::NAN]));
+        assert_eq!((texts.number(0), numbers.number(0)), (Some(1.5), Some(1.5)));
+        assert_eq!((texts.text(0), numbers.text(0)), ("1.5".into(), "1.5".into()));
+        assert!(texts.is_missing(1) && texts.is_missing(3) && texts.is_missing(9));
+        assert!(numbers.is_missing(1) && !numbers.is_missing(0) && !texts.is_missing(2));
+        assert_eq!(texts.number(2), None);
+    }
+}
