@@ -252,11 +252,11 @@ impl SourceOptions {
             ("length", self.length.is_some(), &[Text, Labelled, Pairs, Table]),
             ("window", self.window.is_some(), &[Language, Series]),
             ("horizon", self.horizon.is_some(), &[Series]),
-            ("size", self.size.is_some(), &[Images]),
-            ("channels", self.channels.is_some(), &[Images]),
-            ("frames", self.frames.is_some(), &[Audio, Images]),
-            ("rate", self.rate.is_some(), &[Audio]),
-            ("mels", self.mels.is_some(), &[Audio]),
+            ("size", self.size.is_some(), &[Images, Table]),
+            ("channels", self.channels.is_some(), &[Images, Table]),
+            ("frames", self.frames.is_some(), &[Audio, Images, Table]),
+            ("rate", self.rate.is_some(), &[Audio, Table]),
+            ("mels", self.mels.is_some(), &[Audio, Table]),
         ]
     }
 
