@@ -208,7 +208,7 @@ fn baselines(found: &Value) -> Vec<String> {
 }
 
 /// A path as short as it can be typed here.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
     let text = short.unwrap_or(path).display().to_string();

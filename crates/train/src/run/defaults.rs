@@ -130,7 +130,7 @@ impl Habits {
 }
 
 /// The network for a kind of data.
-fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
+pub(super) fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
     match encoding {
         _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
         Encoding::Values | Encoding::Table(_) => "mlp",

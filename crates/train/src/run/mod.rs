@@ -18,6 +18,7 @@ pub mod draft;
 mod error;
 mod findings;
 pub mod folder;
+pub mod init;
 pub mod insights;
 pub mod layers;
 mod memory;
