@@ -9,6 +9,7 @@ use crate::options::{Kind, SourceOptions};
 use crate::place::Place;
 use crate::source::embedded_names;
 use crate::table::{Table, number};
+use crate::tabular::source::is_table_name;
 
 const ZIP: &[&str] = &["zip"];
 const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
@@ -127,6 +128,28 @@ impl Found {
                 "name the file itself, such as table.csv",
             )
         })
+    }
+
+    /// The files of a table: the file itself, at its user's word, or all tables of a folder, a zip or a pattern, those in
+    /// folders within it where it has none itself.
+    pub(crate) fn tables(&self) -> Result<Files, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Ok(Files::single(&self.path));
+        }
+        let mut files = self.all()?;
+        files.keep(is_table_name);
+        if files.names().any(|name| !name.contains('/')) {
+            files.keep(|name| !name.contains('/'));
+        }
+        match files.len() {
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                "a table is needed, and none of the files in it is one",
+                "tables are .csv, .tsv, .jsonl, .parquet, .arrow and .npy files; name the file \
+                itself where it is called otherwise",
+            )),
+            _ => Ok(files),
+        }
     }
 
     /// The files of a kind. A file that was named itself is taken at its user's word.

@@ -197,11 +197,19 @@ pub struct SourceOptions {
     /// Audio: mel bands; else 40.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mels: Option<usize>,
+    /// Files that are damaged and rows that cannot be read are left out, counted and listed; else the first one is an
+    /// error.
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_bad: bool,
+}
+
+fn is_false(yes: &bool) -> bool {
+    !yes
 }
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 19] {
+    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 20] {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
         [
             ("target", self.target.is_some(), &Kind::ALL),
@@ -223,6 +231,7 @@ impl SourceOptions {
             ("frames", self.frames.is_some(), &[Audio, Images]),
             ("rate", self.rate.is_some(), &[Audio]),
             ("mels", self.mels.is_some(), &[Audio]),
+            ("skip_bad", self.skip_bad, &[Audio, Images]),
         ]
     }
 
