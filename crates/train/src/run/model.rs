@@ -87,7 +87,8 @@ impl Model {
     }
 
     /// What the network says of some rows: for a classification the probability of each class (the softmax of what it
-    /// puts out), for a sequence that of each class at each place, else numbers in the units of the targets.
+    /// puts out), for labels that of each label (the sigmoid), for a sequence that of each class at each place, else
+    /// numbers in the units of the targets.
     ///
     /// # Errors
     /// [`RunError::Fit`] where the samples are of another shape; [`RunError::Train`].
@@ -102,7 +103,11 @@ impl Model {
         if !self.file.task.has_classes() {
             return Ok(outputs);
         }
-        let shares = Tensor::constant(outputs).softmax(-1);
+        let outputs = Tensor::constant(outputs);
+        let shares = match self.file.task {
+            Task::Multilabel => outputs.sigmoid(),
+            _ => outputs.softmax(-1),
+        };
         Ok(self.trainer.cpu().run(&[shares], &[], &[], &mut NoStates)?.swap_remove(0))
     }
 
