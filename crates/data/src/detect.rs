@@ -13,7 +13,7 @@ use crate::table::Table;
 use crate::tabular::TableTask;
 use crate::tabular::chunk::Cells;
 use crate::tabular::schema::find;
-use crate::tabular::source::{self, TableSource};
+use crate::tabular::source::{TableSource, is_table_name};
 
 const ZIP: &[&str] = &["zip"];
 const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
@@ -90,12 +90,15 @@ impl Found {
         let name = self.path.to_string_lossy();
         if self.form == Form::File && !has(&name, ZIP) {
             if has(&name, TABLES) {
-                return table_kind(&*source::open(self, options.header)?, options);
+                return table_kind(
+                    &TableSource::at(self, options.header, options.skip_bad)?,
+                    options,
+                );
             }
             let files = Files::single(&self.path);
             return match kind_of(&name) {
                 Some(Kind::Language) if is_table(&self.path)? => {
-                    table_kind(&*source::open(self, options.header)?, options)
+                    table_kind(&TableSource::at(self, options.header, options.skip_bad)?, options)
                 }
                 Some(kind) => Ok(kind),
                 None => Err(self.unknown(&files)),
@@ -132,6 +135,28 @@ impl Found {
                 "name the file itself, such as table.csv",
             )
         })
+    }
+
+    /// The files of a table: the file itself, at its user's word, or all tables of a folder, a zip or a pattern, those in
+    /// folders within it where it has none itself.
+    pub(crate) fn tables(&self) -> Result<Files, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Ok(Files::single(&self.path));
+        }
+        let mut files = self.all()?;
+        files.keep(is_table_name);
+        if files.names().any(|name| !name.contains('/')) {
+            files.keep(|name| !name.contains('/'));
+        }
+        match files.len() {
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                "a table is needed, and none of the files in it is one",
+                "tables are .csv, .tsv, .jsonl, .parquet, .arrow and .npy files; name the file \
+                itself where it is called otherwise",
+            )),
+            _ => Ok(files),
+        }
     }
 
     /// The files of a kind. A file that was named itself is taken at its user's word.
@@ -197,7 +222,7 @@ fn is_table(path: &Path) -> Result<bool, DataError> {
 const HEAD: usize = 1000;
 
 /// What a table is for: what the options speak of, or else what its columns look like.
-fn table_kind(table: &dyn TableSource, options: &SourceOptions) -> Result<Kind, DataError> {
+fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, DataError> {
     let names = table.columns();
     let named =
         |known: &[&str]| names.iter().any(|name| known.contains(&name.to_lowercase().as_str()));

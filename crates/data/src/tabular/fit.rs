@@ -65,7 +65,7 @@ pub(crate) fn fit(
     sample: &Sample,
     index: usize,
     options: &SourceOptions,
-    source: &dyn TableSource,
+    source: &TableSource,
 ) -> Result<Fitted, DataError> {
     let file = source.file().path;
     let folder = file.parent().unwrap_or(Path::new(""));

@@ -121,7 +121,7 @@ impl Table {
         chunk: &Chunk,
         matched: &[Option<usize>],
         keep: &[bool],
-        source: &dyn TableSource,
+        source: &TableSource,
         out: &mut Vec<f32>,
     ) -> Result<(), DataError> {
         let file = source.file().path;
