@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use thalweg_data::{Features, open_features};
+use thalweg_data::{Features, open_unlabelled};
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::ModelFile;
 use thalweg_train::run::{Model, Task};
@@ -42,7 +42,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let hint = format!("thalweg generate {}", args.run.display());
         return Err(Failure::usage(what, hint));
     }
-    let features = open_features(&args.data, &model.file.encoding, &model.file.source)?;
+    let (features, notes) = open_unlabelled(&args.data, &model.file.encoding, &model.file.source)?;
+    notes.iter().for_each(output::remark);
     let rows: Vec<usize> = (0..features.rows()).collect();
     let outputs = model.predict(&features, &args.data, &rows)?;
     let outputs = outputs.as_slice().unwrap_or_default();

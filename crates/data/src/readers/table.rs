@@ -32,13 +32,7 @@ pub(crate) fn learn(
         survey(source, place, options, fractions, deal.seed)?;
     check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
-    let target = Target::fit(
-        &names[place],
-        &facts[place],
-        options.task,
-        &|row| source.place(row, place),
-        &source.file(),
-    )?;
+    let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
         fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
@@ -61,7 +55,12 @@ pub(crate) fn learn(
                 facts[place].values().keys().map(|cell| target.class((*cell).into())).collect();
             class_names(classes.iter().map(String::as_str))
         }
-        _ => vec![],
+        TableTask::Multilabel => {
+            let cells = facts[place].values();
+            let labels: Vec<String> = cells.keys().flat_map(|cell| Target::labels(cell)).collect();
+            class_names(labels.iter().map(String::as_str))
+        }
+        TableTask::Regression | TableTask::Forecast => vec![],
     };
     let (columns, reports) =
         fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
@@ -113,25 +112,27 @@ pub(crate) fn judge(
     let source = &TableSource::at(found, header, options.skip_bad)?;
     let mut rows = Rows::of(table, classes);
     rows.add(source, &|_| true)?;
-    let notes = rows.notes(source);
+    let mut notes = rows.notes(source);
+    notes.extend(table.unknown(source.columns()));
     let data = rows.finish(name)?;
     Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
 }
 
-/// Reads a table to predict on: all its rows, in their order.
+/// Reads a table to predict on: all its rows, in their order; and says what of it is passed over.
 pub(crate) fn read_features(
     table: &Table,
     found: &Found,
     options: &SourceOptions,
-) -> Result<Features, DataError> {
+) -> Result<(Features, Vec<String>), DataError> {
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut out = Vec::new();
-    source.read(&mut |chunk| {
+    let mut notes = source.read(&mut |chunk| {
         table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut out)
     })?;
-    Features::new(Raw::F32(out), vec![table.layout.width()])
+    notes.extend(table.unknown(source.columns()));
+    Ok((Features::new(Raw::F32(out), vec![table.layout.width()])?, notes))
 }
 
 /// Refuses names of columns that are not there, and gives the place of the target.
@@ -207,6 +208,7 @@ struct Rows<'a> {
     classes: &'a [String],
     features: Vec<f32>,
     labels: Vec<i64>,
+    flags: Vec<u8>,
     values: Vec<f32>,
     /// Rows without a target.
     left_out: u64,
@@ -214,11 +216,19 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn of(table: &'a Table, classes: &'a [String]) -> Rows<'a> {
-        Rows { table, classes, features: vec![], labels: vec![], values: vec![], left_out: 0 }
+        Rows {
+            table,
+            classes,
+            features: vec![],
+            labels: vec![],
+            flags: vec![],
+            values: vec![],
+            left_out: 0,
+        }
     }
 
     fn count(&self) -> usize {
-        self.labels.len().max(self.values.len())
+        self.features.len() / self.table.layout.width().max(1)
     }
 
     /// Adds the rows of a table for which `wanted` holds and that have a target.
@@ -248,6 +258,15 @@ impl<'a> Rows<'a> {
                     })?;
                     self.values.push(value as f32);
                 }
+            } else if target.task == TableTask::Multilabel {
+                for &row in &rows {
+                    let names = Target::labels(&cells.text(row));
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let ids = class_ids(&names, self.classes, |_| place(number(row), at))?;
+                    let start = self.flags.len();
+                    self.flags.resize(start + self.classes.len(), 0);
+                    ids.into_iter().for_each(|id| self.flags[start + id as usize] = 1);
+                }
             } else {
                 let names: Vec<String> =
                     rows.iter().map(|&row| target.class(cells.cell(row))).collect();
@@ -275,9 +294,13 @@ impl<'a> Rows<'a> {
 
     fn finish(self, name: &str) -> Result<Dataset, DataError> {
         let features = Features::new(Raw::F32(self.features), vec![self.table.layout.width()])?;
-        let targets = match self.classes.is_empty() {
-            true => Targets::Values { values: self.values, dims: 1 },
-            false => Targets::Classes { labels: self.labels, names: self.classes.to_vec() },
+        let names = self.classes.to_vec();
+        let targets = match self.table.target.task {
+            TableTask::Classification => Targets::Classes { labels: self.labels, names },
+            TableTask::Multilabel => Targets::Labels { flags: self.flags, names },
+            TableTask::Regression | TableTask::Forecast => {
+                Targets::Values { values: self.values, dims: 1 }
+            }
         };
         Dataset::new(name, features, targets)
     }
