@@ -30,9 +30,9 @@ pub(crate) fn learn(
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
     let Survey { facts, sample, parts, mut notes } =
         survey(source, place, options, fractions, deal.seed)?;
-    check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
     let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
+    check_parts(&parts, &fractions)?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
         fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
@@ -159,19 +159,8 @@ fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize,
 }
 
 /// Refuses parts that were asked for and have no row.
-fn check_parts(
-    parts: &[Part],
-    fractions: &Fractions,
-    file: &crate::place::Place,
-) -> Result<(), DataError> {
+fn check_parts(parts: &[Part], fractions: &Fractions) -> Result<(), DataError> {
     let rows = parts.iter().filter(|&&part| part != Part::Out).count();
-    if rows == 0 {
-        return Err(DataError::content(
-            file.clone(),
-            "no row has anything in the column that is to be learned",
-            "name another target",
-        ));
-    }
     let wanted = [
         ("train", Part::Train, 1.0),
         ("valid", Part::Valid, fractions.valid),

@@ -162,9 +162,12 @@ pub(super) fn stratified(cells: &Cells) -> bool {
     let mut facts = Facts::new(false);
     let rows = cells.len();
     facts.add(cells, 0, &vec![Part::Train; rows]);
-    !facts.overflown
-        && (!facts.is_numeric() || looks_like_classes(&facts))
-        && facts.different() <= STRATA
+    let (different, filled) = (facts.different(), facts.filled);
+    if facts.numbers as f64 >= NUMBERS * filled as f64 {
+        return looks_like_classes(&facts);
+    }
+    // Of classes with hardly any rows no part could have a share.
+    different <= STRATA && different as u64 * 3 <= filled && !are_lists(facts.values().into_keys())
 }
 
 /// Whether numbers look like classes: two of them, or few whole ones.

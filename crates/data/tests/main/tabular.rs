@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use thalweg_data::tabular::encoder::Encoder;
 use thalweg_data::tabular::{Cell, ColumnType, Table, TableTask};
 use thalweg_data::{
     Encoding, Kind, Loaded, Raw, SourceOptions, Targets, open_as, open_features, open_unlabelled,
@@ -77,7 +78,7 @@ fn every_type_is_known_with_a_reason() {
             "a",
             &|i| format!("the {i} th word of {}", i * 3),
             "text",
-            "5.0 words in a cell, 40 different ones",
+            "6.0 words in a cell, 40 different ones",
         ),
         ("a", &|_| "same".into(), "constant", "every cell is the same"),
         ("a", &|_| "NA".into(), "constant", "there is nothing in it"),
@@ -150,9 +151,7 @@ fn medians_and_quantiles_come_from_training_rows() {
     let train: Vec<f64> = parts.train.iter().map(|&row| value(row)).collect();
     let median = (train[train.len() / 2 - 1] + train[train.len() / 2]) / 2.0;
     assert_eq!(train.len(), 28);
-    let thalweg_data::tabular::encoder::Encoder::Number(number) = &table.columns[0].encoder else {
-        panic!()
-    };
+    let Encoder::Number(number) = &table.columns[0].encoder else { panic!() };
     assert_eq!(f64::from(number.median), median);
     let quantiles = &table.layout.numbers[0];
     assert!(quantiles.is_sorted() && quantiles.len() <= 48);
@@ -177,7 +176,8 @@ fn other_tables_are_read_by_name() {
         ])
         .unwrap();
     assert_eq!(features, rows);
-    assert_eq!(rows.raw(), &Raw::F32(vec![0.0, 2.0, 0.0, 1.0]), "the median of 0 to 6 is 3");
+    let Encoder::Number(number) = &table.columns[0].encoder else { panic!() };
+    assert_eq!(rows.raw(), &Raw::F32(vec![number.scaled(3.0), 2.0, 0.0, 1.0]));
 
     let (_other, wrong) = one("new.csv", b"A,b\n3,u\n");
     assert_says(
@@ -267,7 +267,7 @@ fn targets_that_cannot_be_learned_are_named() {
     assert_says(target(|_| "on".into(), None), &["column 'y': all 60 rows have the target 'on'"]);
     assert_says(
         target(|_| String::new(), None),
-        &["no row has anything in the column that is to be learned"],
+        &["column 'y': there is nothing in the column that is to be learned"],
     );
     assert_says(
         target(|i| if i == 9 { "x".into() } else { format!("{i}.5") }, None),
@@ -288,7 +288,7 @@ fn what_a_table_is_for_is_seen_in_its_columns() {
         let options = SourceOptions { target, ..Default::default() };
         open_with(text(&path), &options).map(|loaded| loaded.encoding.kind())
     };
-    let rows = |row: &dyn Fn(usize) -> String| (0..40).map(row).collect::<String>();
+    let rows = |row: &dyn Fn(usize) -> String| (0..100).map(row).collect::<String>();
     let reviews = rows(&|i| format!("a fine film number {i},{}\n", ["bad", "good"][i % 2]));
     assert_eq!(kind(&format!("review,mood\n{reviews}"), None).unwrap(), Kind::Text);
     let mixed = rows(&|i| format!("a fine film number {i},{i},{}\n", ["bad", "good"][i % 2]));
