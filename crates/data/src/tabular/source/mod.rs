@@ -5,9 +5,13 @@
 //! their rows, on background threads and with a few chunks in memory at a time.
 
 mod blocks;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod delimited;
 mod format;
 mod input;
+mod json_lines;
+mod numpy;
 mod pipeline;
 
 use std::sync::Arc;
@@ -87,7 +91,7 @@ impl TableSource {
         let Some(first) = files.first() else {
             return Err(DataError::NoRows { what: "make a table of" });
         };
-        let (columns, header) = Format::of(first)?.columns(first, header)?;
+        let (columns, header) = Format::of(first)?.columns(first, header, skip_bad)?;
         let twice = columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name));
         if let Some((_, name)) = twice {
             let hint = "give each column a name of its own, or set header = false where the \
