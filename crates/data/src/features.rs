@@ -6,6 +6,9 @@ use crate::error::{DataError, shape};
 use crate::scaling::Scaling;
 use crate::spill::{Spilled, Writer};
 
+/// Megabytes of the rows of a table that are kept in memory where nobody says.
+pub(crate) const MEMORY: usize = 256;
+
 /// Raw values, sample after sample.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Raw {
@@ -252,7 +255,8 @@ impl Features {
 /// Rows of numbers that come one after the other, kept in memory or, where they are too many, in a temporary file.
 pub(crate) struct Collected {
     width: usize,
-    rows: usize,
+    /// Numbers that memory may hold.
+    most: usize,
     place: Store,
 }
 
@@ -262,35 +266,54 @@ enum Store {
 }
 
 impl Collected {
-    /// None yet of about `rows` rows of `width` numbers, which may take `most` bytes of memory.
-    pub(crate) fn new(rows: u64, width: usize, most: u64) -> Result<Collected, DataError> {
-        let bytes = rows.saturating_mul((width * size_of::<f32>()) as u64);
-        let place = match bytes > most {
-            true => Store::File(Writer::new()?),
-            false => Store::Memory(Vec::with_capacity(bytes as usize / size_of::<f32>())),
-        };
-        Ok(Collected { width, rows: 0, place })
+    /// None yet of `width` numbers each, which may take so many megabytes of memory; else [`MEMORY`].
+    pub(crate) fn new(width: usize, megabytes: Option<usize>) -> Collected {
+        let most = megabytes.unwrap_or(MEMORY).saturating_mul(1_000_000) / size_of::<f32>();
+        Collected { width, most, place: Store::Memory(Vec::new()) }
     }
 
-    /// Adds a row.
-    pub(crate) fn push(&mut self, row: &[f32]) -> Result<(), DataError> {
-        if row.len() != self.width || !row.iter().all(|value| value.is_finite()) {
-            let problem = format!("row {} is no {} finite numbers", self.rows, self.width);
+    /// Makes room for so many rows.
+    pub(crate) fn expect(&mut self, rows: u64) -> Result<(), DataError> {
+        let numbers = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(self.width);
+        match &mut self.place {
+            Store::Memory(values) if numbers <= self.most => values.reserve(numbers),
+            Store::Memory(_) => self.spill()?,
+            Store::File(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Adds whole rows.
+    pub(crate) fn add(&mut self, rows: &[f32]) -> Result<(), DataError> {
+        if !rows.len().is_multiple_of(self.width) || !rows.iter().all(|value| value.is_finite()) {
+            let problem = format!("rows of {} numbers are not finite or not whole", self.width);
             return Err(DataError::Inconsistent { name: "features".into(), problem });
         }
-        self.rows += 1;
         match &mut self.place {
-            Store::Memory(values) => values.extend(row),
-            Store::File(writer) => writer.push(row)?,
+            Store::Memory(values) if values.len() + rows.len() > self.most => {
+                self.spill()?;
+                self.add(rows)
+            }
+            Store::Memory(values) => {
+                values.extend(rows);
+                Ok(())
+            }
+            Store::File(writer) => writer.push(rows),
+        }
+    }
+
+    /// Goes on in a file.
+    fn spill(&mut self) -> Result<(), DataError> {
+        if let Store::Memory(values) = &mut self.place {
+            let mut writer = Writer::new()?;
+            writer.push(values)?;
+            self.place = Store::File(writer);
         }
         Ok(())
     }
 
     /// The samples, of shape `[width]`.
     pub(crate) fn finish(self) -> Result<Features, DataError> {
-        if self.rows == 0 {
-            return Err(DataError::NoRows { what: "make a set of" });
-        }
         let raw = match self.place {
             Store::Memory(values) => Raw::F32(values),
             Store::File(writer) => Raw::Spilled(writer.finish(self.width)?),

@@ -20,6 +20,7 @@ use self::format::Format;
 pub(crate) use self::format::is_table_name;
 use self::input::Location;
 use self::pipeline::{Take, in_order, one_by_one};
+use crate::detect::Found;
 use crate::error::{DataError, thousands};
 use crate::files::Files;
 use crate::options::SourceOptions;
@@ -77,16 +78,21 @@ impl TableSource {
     /// # Errors
     /// There is no such path and no table in it, the first one is empty or has two columns of one name.
     pub fn open(spec: &str, options: &SourceOptions) -> Result<TableSource, DataError> {
-        TableSource::of(&found(spec)?.tables()?, options.header, options.skip_bad)
+        TableSource::at(&found(spec)?, options.header, options.skip_bad)
     }
 
-    /// A table in these files. `header` says whether the first line of a text names its columns, where that is known;
+    /// The table at a path. `header` says whether the first line of a text names its columns, where that is known;
     /// `skip_bad`: rows that cannot be read are left out.
-    pub(crate) fn of(
-        files: &Files,
+    pub(crate) fn at(
+        found: &Found,
         header: Option<bool>,
         skip_bad: bool,
     ) -> Result<TableSource, DataError> {
+        TableSource::of(&found.tables()?, header, skip_bad)
+    }
+
+    /// A table in these files.
+    fn of(files: &Files, header: Option<bool>, skip_bad: bool) -> Result<TableSource, DataError> {
         let files = Location::of(files);
         let Some(first) = files.first() else {
             return Err(DataError::NoRows { what: "make a table of" });
