@@ -53,6 +53,7 @@ pub fn overview(session: &Session, threads: usize) -> String {
     let notes: String = data.notes.iter().map(|note| format!("\n         {note}")).collect();
     let targets = match (model.task, model.classes.len()) {
         (Task::Classification, classes) => format!("{} classes", count(classes as u64)),
+        (Task::Multilabel, labels) => format!("any of {} labels", count(labels as u64)),
         (task, 0) => format!("{} of '{}'", task.words(), model.target),
         (task, classes) => {
             format!("{}, {} classes at each place", task.words(), count(classes as u64))
@@ -130,6 +131,10 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     };
     output::line(format!("trained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
     output::line("\nnext")?;
+    let page = path.join(thalweg_report::REPORT);
+    if page.is_file() {
+        output::line(format!("  {:<56}  all of this as a page, for any browser", shown(&page)))?;
+    }
     let shown = shown(path);
     let use_it = match summary.task {
         Task::LanguageModel => (format!("thalweg generate {shown}"), "text as it has learned it"),
@@ -159,6 +164,12 @@ fn columns(task: Task) -> Vec<Column> {
         Task::Classification => {
             &[("accuracy", "accuracy", percent), ("macro F1", "f1_macro", percent)]
         }
+        Task::Multilabel => &[
+            ("all labels right", "accuracy", percent),
+            ("micro F1", "f1_micro", percent),
+            ("macro F1", "f1_macro", percent),
+            ("Hamming", "hamming", number),
+        ],
         Task::LanguageModel | Task::Translation => &[
             ("perplexity", "perplexity", number),
             ("bits a token", "bits_per_token", number),

@@ -212,7 +212,9 @@ fn part_size(part: &'static str, n: usize, fraction: f64) -> Result<usize, DataE
 /// The rows of each class, ascending.
 fn strata(targets: &Targets) -> Vec<Vec<usize>> {
     match targets {
-        Targets::Values { .. } | Targets::Sequence { .. } => vec![(0..targets.rows()).collect()],
+        Targets::Values { .. } | Targets::Labels { .. } | Targets::Sequence { .. } => {
+            vec![(0..targets.rows()).collect()]
+        }
         Targets::Classes { labels, names } => {
             let mut strata = vec![Vec::new(); names.len()];
             for (row, &label) in labels.iter().enumerate() {

@@ -28,7 +28,8 @@ pub(crate) fn learn(
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
-    let Survey { facts, sample, parts } = survey(source, place, options, fractions, deal.seed)?;
+    let Survey { facts, sample, parts, mut notes } =
+        survey(source, place, options, fractions, deal.seed)?;
     check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
     let target = Target::fit(
@@ -70,7 +71,7 @@ pub(crate) fn learn(
     let mut rows = Rows::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
     let kept = |row| parts.get(row as usize).is_some_and(|&part| part != Part::Out);
-    let mut notes = rows.add(source, &kept)?;
+    rows.add(source, &kept)?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
     for (file, part) in

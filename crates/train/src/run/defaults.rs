@@ -149,6 +149,7 @@ fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
 fn loss_for(targets: &Targets, goal: Objective) -> Loss {
     match (goal, targets) {
         (Objective::Reconstruct, _) | (_, Targets::Values { .. }) => losses::Mse::default().into(),
+        (_, Targets::Labels { .. }) => losses::BinaryCrossEntropy::default().into(),
         _ => losses::CrossEntropy::default().into(),
     }
 }
@@ -184,7 +185,7 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &'a Encoding, goal: Objective) ->
         },
         places: match &data.targets {
             Targets::Sequence { length, .. } => Some(*length),
-            Targets::Classes { .. } | Targets::Values { .. } => None,
+            Targets::Classes { .. } | Targets::Labels { .. } | Targets::Values { .. } => None,
         },
         table: match encoding {
             Encoding::Table(table) => Some(TableShape {
