@@ -52,7 +52,7 @@ pub mod readers;
 mod samples;
 pub mod scaling;
 pub mod source;
-mod spill;
+pub mod spill;
 pub mod split;
 pub mod suggest;
 mod table;
