@@ -7,6 +7,7 @@ mod generate;
 mod kinds;
 mod learning;
 mod measuring;
+mod members;
 mod metrics;
 mod options;
 mod stopping;
