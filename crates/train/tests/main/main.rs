@@ -8,6 +8,7 @@ mod kinds;
 mod labels;
 mod learning;
 mod measuring;
+mod members;
 mod metrics;
 mod options;
 mod stopping;
