@@ -9,6 +9,7 @@ mod fit;
 pub mod generate;
 mod goal;
 pub mod history;
+pub mod judge;
 pub mod metrics;
 mod monitor;
 pub mod options;
