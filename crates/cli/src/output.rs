@@ -27,6 +27,19 @@ pub fn remark(text: impl AsRef<str>) {
 
 /// A table without lines: the first column to the left, the others to the right.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    aligned(header, rows, CellAlignment::Right)
+}
+
+/// A table of words: all columns to the left.
+pub fn left_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    aligned(header, rows, CellAlignment::Left)
+}
+
+fn aligned(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    others: CellAlignment,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
@@ -35,7 +48,7 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        column.set_cell_alignment(if i == 0 { CellAlignment::Left } else { CellAlignment::Right });
+        column.set_cell_alignment(if i == 0 { CellAlignment::Left } else { others });
     }
     let lines = table.to_string();
     lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")

@@ -58,6 +58,21 @@ impl Texts {
 }
 
 impl Cells {
+    /// How many cells there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Text(texts) => texts.len(),
+            Cells::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A cell as text; empty where there is nothing.
     #[must_use]
     pub fn text(&self, row: usize) -> Cow<'_, str> {
@@ -91,7 +106,7 @@ impl Cells {
 }
 
 /// What stands in cells where nothing is known; compared without regard to case.
-const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
+const MISSING: [&str; 9] = ["", "?", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
 
 /// Whether a text says that nothing is known.
 #[must_use]
