@@ -14,6 +14,7 @@ mod progress;
 mod step;
 mod summary;
 mod train;
+mod verdict;
 
 use std::process::ExitCode;
 

@@ -34,6 +34,8 @@ pub(super) struct Judged {
     pub(super) metrics: [Option<Metrics>; 3],
     /// To be kept in `model.json`.
     pub(super) calibration: Calibration,
+    /// The best threshold, whether it was taken or not.
+    pub(super) tuned: Option<Tuned>,
     /// As in `summary.json`.
     pub(super) baselines: Value,
 }
@@ -93,7 +95,7 @@ pub(super) fn judge(
         insights.importance = importance(trainer, &data.encoding, &calibration, judged)?;
     }
     let metrics = [trained, valid_answers.map(|a| a.metrics), test_answers.map(|a| a.metrics)];
-    Ok(Judged { metrics, calibration, baselines: found })
+    Ok(Judged { metrics, calibration, tuned, baselines: found })
 }
 
 /// What a network says of some rows, and how good that is.

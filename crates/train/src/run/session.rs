@@ -23,6 +23,7 @@ use super::judging::{Judged, judge};
 use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
+use crate::judge::threshold::Tuned;
 use crate::{
     BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
 };
@@ -89,6 +90,8 @@ pub struct Outcome {
     pub insights: Insights,
     /// As in `model.json`.
     pub calibration: Calibration,
+    /// The best threshold of two classes on the validation rows, whether it was taken or not.
+    pub tuned: Option<Tuned>,
 }
 
 impl Session {
@@ -168,7 +171,7 @@ impl Session {
             return Err(error);
         }
         let judged = judge(trainer, model, config.train.metric, data, scaling, insights)?;
-        let Judged { metrics: [train, valid, test], calibration, baselines } = judged;
+        let Judged { metrics: [train, valid, test], calibration, tuned, baselines } = judged;
         model.calibration = calibration;
         let summary = Summary {
             task: model.task,
@@ -186,7 +189,7 @@ impl Session {
         };
         self.save(folder, &history, total_steps, &summary)?;
         let Session { insights, model, .. } = self;
-        Ok(Outcome { summary, history, test, insights, calibration: model.calibration })
+        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned })
     }
 
     fn save(
