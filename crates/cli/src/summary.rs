@@ -130,6 +130,10 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     };
     output::line(format!("\ntrained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
     output::line("\nnext")?;
+    let page = path.join(thalweg_report::REPORT);
+    if page.is_file() {
+        output::line(format!("  {:<56}  all of this as a page, for any browser", shown(&page)))?;
+    }
     let shown = shown(path);
     let use_it = match summary.task {
         Task::LanguageModel => (format!("thalweg generate {shown}"), "text as it has learned it"),

@@ -152,6 +152,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
+    // The run is whole without its page.
+    if let Err(error) = thalweg_report::write(&path) {
+        output::remark(format!("warning: the report was not written: {}", error.message()));
+    }
 
     match args.json {
         true => print_json(&path, &outcome)?,

@@ -1,5 +1,6 @@
 //! What kind of data a path holds, where nobody says it: by the names of files, and for tables by their columns.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
@@ -12,7 +13,7 @@ use crate::table::Table;
 use crate::tabular::TableTask;
 use crate::tabular::chunk::Cells;
 use crate::tabular::schema::find;
-use crate::tabular::source::{self, TableSource};
+use crate::tabular::source::{TableSource, is_table_name};
 
 const ZIP: &[&str] = &["zip"];
 const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
@@ -89,12 +90,15 @@ impl Found {
         let name = self.path.to_string_lossy();
         if self.form == Form::File && !has(&name, ZIP) {
             if has(&name, TABLES) {
-                return table_kind(&*source::open(self, options.header)?, options);
+                return table_kind(
+                    &TableSource::at(self, options.header, options.skip_bad)?,
+                    options,
+                );
             }
             let files = Files::single(&self.path);
             return match kind_of(&name) {
                 Some(Kind::Language) if is_table(&self.path)? => {
-                    table_kind(&*source::open(self, options.header)?, options)
+                    table_kind(&TableSource::at(self, options.header, options.skip_bad)?, options)
                 }
                 Some(kind) => Ok(kind),
                 None => Err(self.unknown(&files)),
@@ -131,6 +135,28 @@ impl Found {
                 "name the file itself, such as table.csv",
             )
         })
+    }
+
+    /// The files of a table: the file itself, at its user's word, or all tables of a folder, a zip or a pattern, those in
+    /// folders within it where it has none itself.
+    pub(crate) fn tables(&self) -> Result<Files, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Ok(Files::single(&self.path));
+        }
+        let mut files = self.all()?;
+        files.keep(is_table_name);
+        if files.names().any(|name| !name.contains('/')) {
+            files.keep(|name| !name.contains('/'));
+        }
+        match files.len() {
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                "a table is needed, and none of the files in it is one",
+                "tables are .csv, .tsv, .jsonl, .parquet, .arrow and .npy files; name the file \
+                itself where it is called otherwise",
+            )),
+            _ => Ok(files),
+        }
     }
 
     /// The files of a kind. A file that was named itself is taken at its user's word.
@@ -196,7 +222,7 @@ fn is_table(path: &Path) -> Result<bool, DataError> {
 const HEAD: usize = 1000;
 
 /// What a table is for: what the options speak of, or else what its columns look like.
-fn table_kind(table: &dyn TableSource, options: &SourceOptions) -> Result<Kind, DataError> {
+fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, DataError> {
     let names = table.columns();
     let named =
         |known: &[&str]| names.iter().any(|name| known.contains(&name.to_lowercase().as_str()));
@@ -234,10 +260,29 @@ fn table_kind(table: &dyn TableSource, options: &SourceOptions) -> Result<Kind, 
         None => last,
     };
     let others: Vec<usize> = (0..names.len()).filter(|&column| column != target).collect();
-    Ok(match others[..] {
-        [only] if !is_numeric(only) => Kind::Text,
-        _ => Kind::Table,
-    })
+    let [only] = others[..] else {
+        // Of names and what goes with them the names are read; a row that they name would say nothing.
+        let mut rich = others.iter().filter(|&&column| is_rich(&head.columns[column]));
+        let names = rich.next().is_some_and(|&first| are_words(&head.columns[first]));
+        let texts = others.iter().all(|&column| !is_numeric(column));
+        return Ok(if texts && names && rich.next().is_none() { Kind::Text } else { Kind::Table });
+    };
+    Ok(if is_numeric(only) { Kind::Table } else { Kind::Text })
+}
+
+/// Whether three of four cells are different.
+fn is_rich(cells: &Cells) -> bool {
+    let different: BTreeSet<_> = (0..cells.len()).map(|row| cells.text(row)).collect();
+    different.len() * 4 >= cells.len() * 3
+}
+
+/// Whether most cells are a single word of letters, as names are.
+fn are_words(cells: &Cells) -> bool {
+    let word = |row: &usize| {
+        let cell = cells.text(*row);
+        !cell.contains(|c: char| c.is_ascii_digit() || c.is_whitespace())
+    };
+    (0..cells.len()).filter(word).count() * 2 > cells.len()
 }
 
 /// Whether a column counts up, as times do.

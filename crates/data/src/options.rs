@@ -224,13 +224,21 @@ pub struct SourceOptions {
     /// Audio: mel bands; else 40.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mels: Option<usize>,
+    /// Files that are damaged and rows that cannot be read are left out, counted and listed; else the first one is an
+    /// error.
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_bad: bool,
+}
+
+fn is_false(yes: &bool) -> bool {
+    !yes
 }
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 26] {
+    fn given(&self) -> Vec<(&'static str, bool, &'static [Kind])> {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Table, Text};
-        [
+        vec![
             ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
             ("types", self.types.is_some(), &[Table]),
@@ -252,11 +260,12 @@ impl SourceOptions {
             ("length", self.length.is_some(), &[Text, Labelled, Pairs, Table]),
             ("window", self.window.is_some(), &[Language, Series]),
             ("horizon", self.horizon.is_some(), &[Series]),
-            ("size", self.size.is_some(), &[Images]),
-            ("channels", self.channels.is_some(), &[Images]),
-            ("frames", self.frames.is_some(), &[Audio, Images]),
-            ("rate", self.rate.is_some(), &[Audio]),
-            ("mels", self.mels.is_some(), &[Audio]),
+            ("size", self.size.is_some(), &[Images, Table]),
+            ("channels", self.channels.is_some(), &[Images, Table]),
+            ("frames", self.frames.is_some(), &[Audio, Images, Table]),
+            ("rate", self.rate.is_some(), &[Audio, Table]),
+            ("mels", self.mels.is_some(), &[Audio, Table]),
+            ("skip_bad", self.skip_bad, &[Audio, Images, Table]),
         ]
     }
 
@@ -268,7 +277,7 @@ impl SourceOptions {
 
     /// The names of all options.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        let given = SourceOptions::default().given().into_iter().map(|(name, ..)| name);
         std::iter::once("kind").chain(given)
     }
 

@@ -79,6 +79,16 @@ pub(crate) mod stream {
         (1 << 60) | epoch
     }
 
+    /// The order of the blocks of rows in epoch `epoch`, where there are several.
+    pub(crate) fn blocks(epoch: u64) -> u64 {
+        (8 << 60) | epoch
+    }
+
+    /// The order of the rows of window `window` of epoch `epoch`, where there are several.
+    pub(crate) fn window(epoch: u64, window: u64) -> u64 {
+        (9 << 60) | (window << 36) | epoch
+    }
+
     /// The order of the rows of class `class` before they are dealt out to the parts of a split.
     pub(crate) fn split(class: u64) -> u64 {
         (2 << 60) | class

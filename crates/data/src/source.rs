@@ -208,11 +208,16 @@ pub(crate) fn path(spec: &str) -> Result<Found, DataError> {
 }
 
 fn find(spec: &str) -> Result<Source, DataError> {
-    if let Some(set) = EMBEDDED.iter().find(|set| set.name == spec) {
-        return Ok(Source::Embedded(set));
+    match EMBEDDED.iter().find(|set| set.name == spec) {
+        Some(set) => Ok(Source::Embedded(set)),
+        None => found(spec).map(Source::Path),
     }
+}
+
+/// What a path leads to.
+pub(crate) fn found(spec: &str) -> Result<Found, DataError> {
     let path = PathBuf::from(spec);
-    let found = |form| Ok(Source::Path(Found { path: path.clone(), form }));
+    let found = |form| Ok(Found { path: path.clone(), form });
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => found(Form::Folder),
         Ok(metadata) if metadata.is_file() => found(Form::File),

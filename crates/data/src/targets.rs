@@ -175,6 +175,9 @@ impl Targets {
     /// # Errors
     /// [`DataError::TargetKind`] for class targets, [`DataError::RowOutOfRange`], [`DataError::BufferSize`].
     pub fn fill_values(&self, rows: &[usize], y: &mut [f32]) -> Result<(), DataError> {
+        if let Targets::Classes { .. } | Targets::Sequence { .. } = self {
+            return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
+        }
         let width = self.width();
         check_rows(rows, self.rows())?;
         check_buffer("values", rows.len(), width, y.len())?;
@@ -187,9 +190,7 @@ impl Targets {
                 let flags = &flags[row * width..(row + 1) * width];
                 out.iter_mut().zip(flags).for_each(|(out, &flag)| *out = f32::from(flag));
             }),
-            Targets::Classes { .. } | Targets::Sequence { .. } => {
-                return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
-            }
+            Targets::Classes { .. } | Targets::Sequence { .. } => {}
         }
         Ok(())
     }

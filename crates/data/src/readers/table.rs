@@ -12,7 +12,7 @@ use crate::split::{Fractions, Split};
 use crate::tabular::deal::{Deal, Part};
 use crate::tabular::fit::{Fitted, fit, layout};
 use crate::tabular::schema::find;
-use crate::tabular::source::{TableSource, open};
+use crate::tabular::source::TableSource;
 use crate::tabular::survey::{Survey, survey};
 use crate::tabular::{Table, TableTask, Target};
 use crate::targets::Targets;
@@ -24,12 +24,12 @@ pub(crate) fn learn(
     options: &SourceOptions,
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
-    let source = open(found, options.header)?;
-    let source = &*source;
+    let source = &TableSource::at(found, options.header, options.skip_bad)?;
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
-    let Survey { facts, sample, parts } = survey(source, place, options, fractions, deal.seed)?;
+    let Survey { facts, sample, parts, mut notes } =
+        survey(source, place, options, fractions, deal.seed)?;
     check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
     let target = Target::fit(
@@ -41,8 +41,7 @@ pub(crate) fn learn(
     )?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
-        let at = |row| source.place(row, column);
-        fitted.push(fit(name, &facts[column], &sample, column, options, &at)?);
+        fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
     }
     let training = parts.iter().filter(|&&part| part == Part::Train).count();
     let layout = layout(&fitted, training);
@@ -72,14 +71,13 @@ pub(crate) fn learn(
     rows.add(source, &|row| parts.get(row as usize).is_some_and(|&part| part != Part::Out))?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
-    let mut notes = Vec::new();
     for (file, part) in
         [(&options.valid_file, &mut split.valid), (&options.test_file, &mut split.test)]
     {
         let Some(file) = file else { continue };
-        let other = open(&source::path(file)?, Some(table.header))?;
+        let other = &TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
         let before = rows.count();
-        rows.add(&*other, &|_| true)?;
+        rows.add(other, &|_| true)?;
         part.extend(before..rows.count());
     }
     let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
@@ -111,10 +109,11 @@ pub(crate) fn judge(
     name: &str,
     options: &SourceOptions,
 ) -> Result<Loaded, DataError> {
-    let source = open(found, options.header.or(Some(table.header)))?;
+    let header = options.header.or(Some(table.header));
+    let source = &TableSource::at(found, header, options.skip_bad)?;
     let mut rows = Rows::of(table, classes);
-    rows.add(&*source, &|_| true)?;
-    let notes = rows.notes(&*source);
+    rows.add(source, &|_| true)?;
+    let notes = rows.notes(source);
     let data = rows.finish(name)?;
     Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
 }
@@ -125,18 +124,18 @@ pub(crate) fn read_features(
     found: &Found,
     options: &SourceOptions,
 ) -> Result<Features, DataError> {
-    let source = open(found, options.header.or(Some(table.header)))?;
+    let header = options.header.or(Some(table.header));
+    let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut out = Vec::new();
     source.read(&mut |chunk| {
-        let place = |row, column| source.place(row, column);
-        table.encode(chunk, &matched, &vec![true; chunk.rows], &place, &mut out)
+        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut out)
     })?;
     Features::new(Raw::F32(out), vec![table.layout.width()])
 }
 
 /// Refuses names of columns that are not there, and gives the place of the target.
-fn check_columns(source: &dyn TableSource, options: &SourceOptions) -> Result<usize, DataError> {
+fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize, DataError> {
     let names = source.columns();
     let column = |name: &str| find(names, name, source.has_header(), &source.file());
     let types = options.types.iter().flat_map(|types| types.keys());
@@ -223,11 +222,7 @@ impl<'a> Rows<'a> {
     }
 
     /// Adds the rows of a table for which `wanted` holds and that have a target.
-    fn add(
-        &mut self,
-        source: &dyn TableSource,
-        wanted: &dyn Fn(u64) -> bool,
-    ) -> Result<(), DataError> {
+    fn add(&mut self, source: &TableSource, wanted: &dyn Fn(u64) -> bool) -> Result<(), DataError> {
         let file = source.file();
         let matched = self.table.matched(source.columns(), &file)?;
         let target = &self.table.target;
@@ -240,7 +235,7 @@ impl<'a> Rows<'a> {
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
-            self.table.encode(chunk, &matched, &keep, &place, &mut self.features)?;
+            self.table.encode(chunk, &matched, &keep, source, &mut self.features)?;
             let number = |row: usize| chunk.first + row as u64;
             if self.classes.is_empty() {
                 for &row in &rows {
@@ -261,11 +256,12 @@ impl<'a> Rows<'a> {
                 self.labels.extend(ids);
             }
             Ok(())
-        })
+        })?;
+        Ok(())
     }
 
     /// What was left out.
-    fn notes(&self, source: &dyn TableSource) -> Vec<String> {
+    fn notes(&self, source: &TableSource) -> Vec<String> {
         match self.left_out {
             0 => vec![],
             n => vec![format!(

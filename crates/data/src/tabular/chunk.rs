@@ -13,6 +13,30 @@ pub struct Chunk {
     pub columns: Vec<Cells>,
 }
 
+impl Chunk {
+    /// Adds the first rows of others with the same columns.
+    pub(crate) fn add(&mut self, columns: &[Cells], rows: usize) {
+        if self.columns.is_empty() {
+            let none = |cells: &Cells| match cells {
+                Cells::Text(_) => Cells::Text(Texts::default()),
+                Cells::Numbers(_) => Cells::Numbers(Vec::new()),
+            };
+            self.columns = columns.iter().map(none).collect();
+        }
+        for (ours, theirs) in self.columns.iter_mut().zip(columns) {
+            match (ours, theirs) {
+                (Cells::Text(ours), theirs) => {
+                    (0..rows).for_each(|row| ours.push(&theirs.text(row)));
+                }
+                (Cells::Numbers(ours), theirs) => {
+                    ours.extend((0..rows).map(|row| theirs.number(row).unwrap_or(f64::NAN)));
+                }
+            }
+        }
+        self.rows += rows;
+    }
+}
+
 /// The cells of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {

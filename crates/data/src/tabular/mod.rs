@@ -14,7 +14,7 @@ pub(crate) mod fit;
 pub mod infer;
 pub mod sample;
 pub mod schema;
-pub(crate) mod source;
+pub mod source;
 pub(crate) mod survey;
 pub mod target;
 pub mod time;

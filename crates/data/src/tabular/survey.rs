@@ -24,6 +24,8 @@ pub(crate) struct Survey {
     pub sample: Sample,
     /// Of each row of the table.
     pub parts: Vec<Part>,
+    /// What one should know of the rows.
+    pub notes: Vec<String>,
 }
 
 /// How the part of a row is found.
@@ -38,7 +40,7 @@ enum Rule {
 
 /// Reads the table for the first time. `target` is the place of what is learned.
 pub(crate) fn survey(
-    source: &dyn TableSource,
+    source: &TableSource,
     target: usize,
     options: &SourceOptions,
     fractions: Fractions,
@@ -69,7 +71,7 @@ pub(crate) fn survey(
     let mut sampler = Sampler::new(seed, names.len());
     let mut parts: Vec<Part> = Vec::new();
     let mut dealer = Dealer::new(fractions, seed);
-    source.read(&mut |chunk| {
+    let notes = source.read(&mut |chunk| {
         let start = parts.len();
         for row in 0..chunk.rows {
             let cells = &chunk.columns[target];
@@ -98,7 +100,7 @@ pub(crate) fn survey(
     if let Some(rows) = &options.test {
         check_test(rows, &parts)?;
     }
-    Ok(Survey { facts, sample: sampler.finish(), parts })
+    Ok(Survey { facts, sample: sampler.finish(), parts, notes })
 }
 
 /// Whether a row is one of those that were named for the test. A row's checksum is that of its cells with commas between
@@ -127,7 +129,7 @@ fn check_test(rows: &TestRows, parts: &[Part]) -> Result<(), DataError> {
 }
 
 /// The time of each row in years, or its number where the column holds numbers; NaN where there is none or no target.
-fn times(source: &dyn TableSource, column: usize, target: usize) -> Result<Vec<f64>, DataError> {
+fn times(source: &TableSource, column: usize, target: usize) -> Result<Vec<f64>, DataError> {
     let head = source.head(HEAD)?;
     let cells = &head.columns[column];
     let mut forms = Forms::ALL;

@@ -71,7 +71,7 @@ impl Model {
     /// [`RunError::NotARun`], [`RunError::Damaged`], [`RunError::Newer`], [`RunError::Io`].
     pub fn load(run: &Path, cpu: Cpu) -> Result<Model, RunError> {
         let path = run.join(MODEL);
-        let file = ModelFile::parse(&read(run, MODEL)?, &path)?;
+        let file = ModelFile::load(run)?;
         let mut trainer = file.trainer(Updater::new(Sgd::default())).on(cpu);
         let damaged = |path: PathBuf| {
             move |error: TrainError| RunError::Damaged { path, problem: error.message() }
@@ -139,6 +139,14 @@ impl Model {
 }
 
 impl ModelFile {
+    /// Reads what the network of a run folder is, without its weights.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load(run: &Path) -> Result<ModelFile, RunError> {
+        ModelFile::parse(&read(run, MODEL)?, &run.join(MODEL))
+    }
+
     fn parse(bytes: &[u8], path: &Path) -> Result<ModelFile, RunError> {
         let damaged = |problem: String| RunError::Damaged { path: path.into(), problem };
         let json: serde_json::Value =
@@ -201,7 +209,10 @@ pub fn read_config(run: &Path) -> Result<Config, RunError> {
 }
 
 /// A file of a run, or what is wrong with the folder.
-fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
+///
+/// # Errors
+/// [`RunError::NotARun`], [`RunError::Io`].
+pub fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
     let not_a_run = |problem: String, hint: &str| RunError::NotARun {
         path: run.into(),
         problem,
