@@ -16,6 +16,7 @@ mod report;
 mod step;
 mod summary;
 mod train;
+mod verdict;
 
 use std::process::ExitCode;
 

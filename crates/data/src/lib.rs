@@ -46,6 +46,7 @@ mod idx_problem;
 mod idx_set;
 pub mod options;
 mod pattern;
+pub mod picture;
 pub mod place;
 pub mod random;
 pub mod readers;

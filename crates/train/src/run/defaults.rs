@@ -11,6 +11,7 @@ use thalweg_nn::{Answer, Loss, Schedule, losses};
 use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
 use super::network::NetworkConfig;
 use crate::BatchSize;
+use crate::judge::threshold::Metric;
 
 /// The training rows up to which a set is small: it gets more epochs of smaller batches.
 const SMALL_SET: usize = 5_000;
@@ -73,6 +74,8 @@ impl Config {
                 mixup: 0.0,
                 noise: 0.0,
                 augment: vec![],
+                metric: Metric::Accuracy,
+                balance: false,
                 isa: isa_name(Isa::detect()).into(),
                 loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
