@@ -10,6 +10,7 @@
 
 mod baselines;
 mod blame;
+mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod defaults;
@@ -25,6 +26,7 @@ pub mod microscope;
 mod mistakes;
 pub mod model;
 pub mod network;
+pub mod resume;
 pub mod session;
 mod slopes;
 pub mod task;

@@ -9,4 +9,5 @@ mod learning;
 mod measuring;
 mod metrics;
 mod options;
+mod resume;
 mod stopping;
