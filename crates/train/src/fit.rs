@@ -94,7 +94,7 @@ pub(crate) struct Fit<'a, N: Network> {
     pub(crate) sample: Sample,
     pub(crate) goal: Goal,
     pub(crate) terms: Terms,
-    batches: Batches,
+    batches: Batches<'a>,
     pub(crate) state: State,
     /// Parameters on which the loss does not depend.
     unreached: Vec<String>,
@@ -124,7 +124,7 @@ impl<'a, N: Network> Fit<'a, N> {
         let sample = Sample::from(&train.data.features);
         goal.takes(options, &sample)?;
         let batch = options.batch_rows(train.rows.len());
-        let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
+        let batches = Batches::new(train.rows, batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
         trainer.bind(sample.clone(), options.seed)?;
         trainer.programs.forget_training();
@@ -352,7 +352,7 @@ impl<'a, N: Network> Fit<'a, N> {
         let began = Instant::now();
         let epoch = self.state.epoch;
         let mut ended = None;
-        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().copied().collect();
+        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().collect();
         let seen_before = self.state.tally.rows;
         let batch = self.batches.batch_size();
         for (i, rows) in order.chunks(batch).enumerate().skip(self.state.batch) {
