@@ -8,7 +8,7 @@ use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::{EVALUATION_BATCH, figures};
 use thalweg_train::run::{Draft, Model};
-use thalweg_train::{Classification, Metrics, Part};
+use thalweg_train::{ClassScores, Classification, Metrics, Part};
 
 use crate::failure::Failure;
 use crate::output::{self, count, number, percent, table};
@@ -45,6 +45,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     match &metrics {
         Metrics::Classification(scores) => print_classes(scores, &model.file.classes),
         _ => {
+            if let Metrics::Labels(scores) = &metrics {
+                print_each("label", &scores.classes, &model.file.classes)?;
+            }
             let figures = figures(Some(&metrics));
             let named = figures.as_object().into_iter().flatten();
             let rows = named.filter(|(name, _)| *name != "rows").map(|(name, value)| {
@@ -105,19 +108,7 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
     ];
     output::line(format!("\n{}", table(&["", ""], figures.into_iter().chain(top5)).trim_start()))?;
 
-    let per_class = names.iter().zip(&scores.classes).map(|(name, class)| {
-        vec![
-            name.clone(),
-            count(class.support),
-            percent(class.precision),
-            percent(class.recall),
-            percent(class.f1),
-        ]
-    });
-    output::line(format!(
-        "\n{}",
-        table(&["class", "rows", "precision", "recall", "F1"], per_class)
-    ))?;
+    print_each("class", &scores.classes, names)?;
     /// Wider ones do not fit on a terminal.
     const SHOWN: usize = 20;
     if names.len() > SHOWN {
@@ -130,4 +121,18 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
         std::iter::once(name.clone()).chain(row.iter().map(cell)).collect()
     });
     output::line(format!("\n{}", table(&header, rows)))
+}
+
+/// A line for each class or label.
+fn print_each(what: &str, scores: &[ClassScores], names: &[String]) -> Result<(), Failure> {
+    let lines = names.iter().zip(scores).map(|(name, class)| {
+        vec![
+            name.clone(),
+            count(class.support),
+            percent(class.precision),
+            percent(class.recall),
+            percent(class.f1),
+        ]
+    });
+    output::line(format!("\n{}", table(&[what, "rows", "precision", "recall", "F1"], lines)))
 }

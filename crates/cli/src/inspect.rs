@@ -57,11 +57,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 fn look(args: &Args, config: &Config, model: &Model) -> Result<(), Failure> {
     let data = RunData::open(config)?;
     model.check(&data.learn.features, &config.data.path)?;
-    let train = data.rows(PartName::Train).to_vec();
-    let mut batches = Batches::new(train, args.rows, config.train.seed).map_err(|error| {
+    let train = data.rows(PartName::Train);
+    let batches = Batches::new(train, args.rows, config.train.seed).map_err(|error| {
         Failure::usage(format!("{}, in --rows {}", error.message(), args.rows), error.hint())
     })?;
-    let rows = batches.epoch(0).next().unwrap_or_default().to_vec();
+    let rows = batches.epoch(0).next().unwrap_or_default();
     let updater = config.train.updater();
     let report =
         microscope(config, model, &updater).look(&data.learn, &model.file.scaling, &rows)?;

@@ -11,6 +11,7 @@ mod inspect;
 mod output;
 mod predict;
 mod progress;
+mod report;
 mod step;
 mod summary;
 mod train;
@@ -47,6 +48,8 @@ enum Verb {
     Generate(generate::Args),
     /// Show a trained network layer by layer, or one step of its training
     Inspect(inspect::Args),
+    /// Make the page report.html of a run again
+    Report(report::Args),
     /// List the data sets inside the program
     Datasets(datasets::Args),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Inspect(args) => inspect::run(&args).map(|()| ExitCode::SUCCESS),
+        Verb::Report(args) => report::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Datasets(args) => datasets::run(&args).map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|failure| failure.report())

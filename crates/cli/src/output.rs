@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 use thalweg_cpu::Cpu;
+pub use thalweg_report::numbers::{bytes, count, number, percent, seconds};
 
 use crate::failure::Failure;
 
@@ -27,6 +28,19 @@ pub fn remark(text: impl AsRef<str>) {
 
 /// A table without lines: the first column to the left, the others to the right.
 pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    aligned(header, rows, CellAlignment::Right)
+}
+
+/// A table of words: all columns to the left.
+pub fn left_table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    aligned(header, rows, CellAlignment::Left)
+}
+
+fn aligned(
+    header: &[&str],
+    rows: impl IntoIterator<Item = Vec<String>>,
+    others: CellAlignment,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(header);
@@ -35,59 +49,10 @@ pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> St
     }
     for (i, column) in table.column_iter_mut().enumerate() {
         column.set_padding((if i == 0 { 0 } else { 2 }, 0));
-        column.set_cell_alignment(if i == 0 { CellAlignment::Left } else { CellAlignment::Right });
+        column.set_cell_alignment(if i == 0 { CellAlignment::Left } else { others });
     }
     let lines = table.to_string();
     lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
-}
-
-/// `1,234,567`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `97.25 %`.
-pub fn percent(share: f64) -> String {
-    format!("{:.2} %", share * 100.0)
-}
-
-/// Four digits that say something: `0.01234`, `12.34`, `1.234e-7`.
-pub fn number(x: f64) -> String {
-    match x.abs() {
-        0.0 => "0".into(),
-        size if (1e-4..1e5).contains(&size) => {
-            let digits = (3 - size.log10().floor() as i32).clamp(0, 8) as usize;
-            format!("{x:.digits$}")
-        }
-        _ => format!("{x:.3e}"),
-    }
-}
-
-/// `1.2 MB`.
-pub fn bytes(n: usize) -> String {
-    match n as f64 {
-        n if n < 1e3 => format!("{n} B"),
-        n if n < 1e6 => format!("{:.1} kB", n / 1e3),
-        n if n < 1e9 => format!("{:.1} MB", n / 1e6),
-        n => format!("{:.1} GB", n / 1e9),
-    }
-}
-
-/// `3.2 s`, `4 min 05 s`.
-pub fn seconds(s: f64) -> String {
-    match s {
-        s if s < 60.0 => format!("{s:.1} s"),
-        s if s < 3600.0 => format!("{} min {:02} s", (s / 60.0) as u64, s as u64 % 60),
-        s => format!("{} h {:02} min", (s / 3600.0) as u64, (s / 60.0) as u64 % 60),
-    }
 }
 
 /// `[N, 8, 8]`: a shape for any number of rows.
@@ -120,15 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_say_enough() {
-        assert_eq!(count(1_234_567), "1,234,567");
-        assert_eq!(count(999), "999");
-        assert_eq!(number(0.0123456), "0.01235");
-        assert_eq!(number(12.3456), "12.35");
-        assert_eq!(number(-1.23456e-7), "-1.235e-7");
-        assert_eq!(number(f64::NAN), "NaN");
-        assert_eq!(seconds(245.0), "4 min 05 s");
-        assert_eq!(bytes(1_234_567), "1.2 MB");
+    fn shapes_are_for_any_number_of_rows() {
         assert_eq!(shape(&[8, 8]), "[N, 8, 8]");
     }
 }

@@ -32,7 +32,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
     let task = model.file.task;
-    if args.proba && task != Task::Classification {
+    if args.proba && !matches!(task, Task::Classification | Task::Multilabel) {
         let what =
             format!("there are no classes to give probabilities of: this is a {}", task.words());
         return Err(Failure::usage(what, "leave --proba out"));
@@ -80,6 +80,7 @@ fn csv(model: &ModelFile, outputs: &[f32], proba: bool) -> String {
     for row in outputs.chunks(width.max(1)) {
         let numbers = || row.iter().map(f32::to_string);
         let mut cells: Vec<String> = match model.classes.get(largest(row)) {
+            Some(_) if model.task == Task::Multilabel => vec![field(&labels(model, row))],
             Some(class) => vec![field(class)],
             None => numbers().collect(),
         };
@@ -90,6 +91,12 @@ fn csv(model: &ModelFile, outputs: &[f32], proba: bool) -> String {
         text += "\n";
     }
     text
+}
+
+/// The labels that hold, with `;` between them.
+fn labels(model: &ModelFile, row: &[f32]) -> String {
+    let holding = model.classes.iter().zip(row).filter(|(_, p)| **p > 0.5);
+    holding.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(";")
 }
 
 /// The labels of each row's places, with a space between them; places of padding have none.

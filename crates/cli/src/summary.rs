@@ -4,12 +4,41 @@ use std::path::Path;
 
 use serde_json::Value;
 use thalweg_train::Stopped;
-use thalweg_train::run::data::PartName;
+use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
 
 use crate::failure::Failure;
-use crate::output::{self, bytes, count, number, percent, seconds, table};
+use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
+
+/// What the columns of a table were taken for, where it is one.
+pub fn table_columns(data: &RunData) -> Option<String> {
+    /// More of them do not fit on a screen.
+    const SHOWN: usize = 20;
+    if data.columns.is_empty() {
+        return None;
+    }
+    let rows = data.columns.iter().take(SHOWN).map(|column| {
+        let missing = if column.missing == 0 { "".into() } else { count(column.missing) };
+        let cells = [&column.name, &column.kind, &column.reason, &missing, &column.content];
+        cells.map(|cell| short(cell)).to_vec()
+    });
+    let header = ["column", "taken for", "because", "missing", "content"];
+    let more = match data.columns.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!("\n… and {n} more"),
+    };
+    Some(format!("{}{more}\n", left_table(&header, rows)))
+}
+
+/// At most so much of a text that a table keeps its form.
+fn short(text: &str) -> String {
+    const SHOWN: usize = 48;
+    match text.chars().count() {
+        0..=SHOWN => text.into(),
+        _ => text.chars().take(SHOWN - 1).chain(['…']).collect(),
+    }
+}
 
 /// What will be done, in three lines.
 pub fn overview(session: &Session, threads: usize) -> String {
@@ -24,6 +53,7 @@ pub fn overview(session: &Session, threads: usize) -> String {
     let notes: String = data.notes.iter().map(|note| format!("\n         {note}")).collect();
     let targets = match (model.task, model.classes.len()) {
         (Task::Classification, classes) => format!("{} classes", count(classes as u64)),
+        (Task::Multilabel, labels) => format!("any of {} labels", count(labels as u64)),
         (task, 0) => format!("{} of '{}'", task.words(), model.target),
         (task, classes) => {
             format!("{}, {} classes at each place", task.words(), count(classes as u64))
@@ -101,6 +131,10 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     };
     output::line(format!("trained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
     output::line("\nnext")?;
+    let page = path.join(thalweg_report::REPORT);
+    if page.is_file() {
+        output::line(format!("  {:<56}  all of this as a page, for any browser", shown(&page)))?;
+    }
     let shown = shown(path);
     let use_it = match summary.task {
         Task::LanguageModel => (format!("thalweg generate {shown}"), "text as it has learned it"),
@@ -130,6 +164,12 @@ fn columns(task: Task) -> Vec<Column> {
         Task::Classification => {
             &[("accuracy", "accuracy", percent), ("macro F1", "f1_macro", percent)]
         }
+        Task::Multilabel => &[
+            ("all labels right", "accuracy", percent),
+            ("micro F1", "f1_micro", percent),
+            ("macro F1", "f1_macro", percent),
+            ("Hamming", "hamming", number),
+        ],
         Task::LanguageModel | Task::Translation => &[
             ("perplexity", "perplexity", number),
             ("bits a token", "bits_per_token", number),

@@ -1,5 +1,6 @@
 //! `thalweg train`: data in, a run folder out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -58,9 +59,33 @@ pub struct Args {
     /// The column to learn [default: the last one]
     #[arg(long, value_name = "COL", help_heading = "Data")]
     target: Option<String>,
-    /// The kind of data, where it is not to be guessed: idx, images, audio, language, text, ratings, series, labelled, pairs
+    /// The kind of data, where it is not to be guessed: idx, images, audio, language, text, ratings, series, labelled,
+    /// pairs, table
     #[arg(long, value_name = "KIND", help_heading = "Data")]
     kind: Option<String>,
+    /// What a column of a table is, where it is not to be guessed: number, category, boolean, time, text, identifier,
+    /// constant (the last two are left out)
+    #[arg(long = "type", value_name = "COL=TYPE", help_heading = "Data")]
+    types: Vec<String>,
+    /// A column of a table to leave out
+    #[arg(long, value_name = "COL", help_heading = "Data")]
+    drop: Vec<String>,
+    /// What to do with the target of a table, where it is not to be guessed: classification, regression, multilabel,
+    /// forecast
+    #[arg(long, value_name = "TASK", help_heading = "Data")]
+    task: Option<String>,
+    /// A file with validation rows [default: a share of the rows, by --set data.split.valid]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    valid: Option<String>,
+    /// A file with test rows [default: a share of the rows, by --set data.split.test]
+    #[arg(long, value_name = "FILE", help_heading = "Data")]
+    test: Option<String>,
+    /// Rows with the same cell in this column stay in one part
+    #[arg(long, value_name = "COL", help_heading = "Data", conflicts_with = "time_col")]
+    group: Option<String>,
+    /// The latest rows by this column are for the test, those before them for validation
+    #[arg(long, value_name = "COL", help_heading = "Data")]
+    time_col: Option<String>,
     /// Where file names hold the class, such as '{label}_{speaker}_{take}.wav'
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     label_pattern: Option<String>,
@@ -106,6 +131,9 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
         false => output::line(path.display().to_string())?,
     }
     if !args.json && !args.quiet {
+        if let Some(columns) = summary::table_columns(&session.data) {
+            output::remark(columns);
+        }
         output::remark(summary::overview(&session, threads));
     }
     let show = match (args.quiet, args.json) {
@@ -118,6 +146,10 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
+    // The run is whole without its page.
+    if let Err(error) = thalweg_report::write(&path) {
+        output::remark(format!("warning: the report was not written: {}", error.message()));
+    }
 
     match args.json {
         true => print_json(&path, &outcome)?,
@@ -149,10 +181,28 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
         ("--kind", "data.kind", &args.kind),
         ("--label-pattern", "data.label_pattern", &args.label_pattern),
         ("--test-where", "data.test", &args.test_where),
+        ("--task", "data.task", &args.task),
+        ("--valid", "data.valid_file", &args.valid),
+        ("--test", "data.test_file", &args.test),
+        ("--group", "data.group", &args.group),
+        ("--time-col", "data.time_col", &args.time_col),
     ] {
         if let Some(value) = value {
             draft.put(format!("{flag} {value}"), key, value.as_str());
         }
+    }
+    for said in &args.types {
+        let Some((column, kind)) = said.rsplit_once('=').filter(|(column, _)| !column.is_empty())
+        else {
+            let what = format!("a type is said as COL=TYPE, in --type {said}");
+            return Err(Failure::usage(what, "for example --type zip=category"));
+        };
+        let types = BTreeMap::from([(column.to_string(), kind.to_string())]);
+        draft.put(format!("--type {said}"), "data.types", types);
+    }
+    if !args.drop.is_empty() {
+        let flags: Vec<String> = args.drop.iter().map(|name| format!("--drop {name}")).collect();
+        draft.put(flags.join(" "), "data.drop", args.drop.clone());
     }
     for (flag, key, value) in [
         ("--epochs", "train.epochs", args.epochs),

@@ -8,7 +8,11 @@ use crate::idx_set::{self, FileName};
 use crate::options::{Kind, SourceOptions};
 use crate::place::Place;
 use crate::source::embedded_names;
-use crate::table::{Table, number};
+use crate::table::Table;
+use crate::tabular::TableTask;
+use crate::tabular::chunk::Cells;
+use crate::tabular::schema::find;
+use crate::tabular::source::{TableSource, is_table_name};
 
 const ZIP: &[&str] = &["zip"];
 const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
@@ -85,12 +89,15 @@ impl Found {
         let name = self.path.to_string_lossy();
         if self.form == Form::File && !has(&name, ZIP) {
             if has(&name, TABLES) {
-                return table_kind(&self.table(options.header)?, options);
+                return table_kind(
+                    &TableSource::at(self, options.header, options.skip_bad)?,
+                    options,
+                );
             }
             let files = Files::single(&self.path);
             return match kind_of(&name) {
                 Some(Kind::Language) if is_table(&self.path)? => {
-                    table_kind(&self.table(options.header)?, options)
+                    table_kind(&TableSource::at(self, options.header, options.skip_bad)?, options)
                 }
                 Some(kind) => Ok(kind),
                 None => Err(self.unknown(&files)),
@@ -127,6 +134,28 @@ impl Found {
                 "name the file itself, such as table.csv",
             )
         })
+    }
+
+    /// The files of a table: the file itself, at its user's word, or all tables of a folder, a zip or a pattern, those in
+    /// folders within it where it has none itself.
+    pub(crate) fn tables(&self) -> Result<Files, DataError> {
+        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
+            return Ok(Files::single(&self.path));
+        }
+        let mut files = self.all()?;
+        files.keep(is_table_name);
+        if files.names().any(|name| !name.contains('/')) {
+            files.keep(|name| !name.contains('/'));
+        }
+        match files.len() {
+            0 => Err(DataError::content(
+                Place::file(&self.path),
+                "a table is needed, and none of the files in it is one",
+                "tables are .csv, .tsv, .jsonl, .parquet, .arrow and .npy files; name the file \
+                itself where it is called otherwise",
+            )),
+            _ => Ok(files),
+        }
     }
 
     /// The files of a kind. A file that was named itself is taken at its user's word.
@@ -188,51 +217,59 @@ fn is_table(path: &Path) -> Result<bool, DataError> {
     Ok(first > 0 && lines.all(|line| tabs(line) == first))
 }
 
+/// Rows by which it is seen what a table is for.
+const HEAD: usize = 1000;
+
 /// What a table is for: what the options speak of, or else what its columns look like.
-fn table_kind(table: &Table, options: &SourceOptions) -> Result<Kind, DataError> {
-    let columns = table.columns();
+fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, DataError> {
+    let names = table.columns();
     let named =
-        |known: &[&str]| columns.iter().any(|name| known.contains(&name.to_lowercase().as_str()));
-    if options.horizon.is_some() || options.window.is_some() {
+        |known: &[&str]| names.iter().any(|name| known.contains(&name.to_lowercase().as_str()));
+    if options.task == Some(TableTask::Forecast)
+        || options.horizon.is_some()
+        || options.window.is_some()
+    {
         return Ok(Kind::Series);
+    }
+    if options.speak_of_tables() {
+        return Ok(Kind::Table);
     }
     if options.user.is_some() || options.item.is_some() || (named(USERS) && named(ITEMS)) {
         return Ok(Kind::Ratings);
     }
-    if options.column.is_some() || options.transform.is_some() || options.level.is_some() {
+    if options.column.is_some() || options.transform.is_some() {
         return Ok(Kind::Text);
     }
-    let last = columns.len() - 1;
+    let head = table.head(HEAD)?;
+    let last = names.len() - 1;
+    let is_numeric = |column: usize| {
+        let cells = &head.columns[column];
+        let mut filled = (0..head.rows).filter(|&row| !cells.is_missing(row)).peekable();
+        filled.peek().is_some() && filled.all(|row| cells.number(row).is_some())
+    };
     if options.target.is_none()
         && last <= 1
-        && table.is_numeric(last)
-        && (last == 0 || ascends(table))
+        && is_numeric(last)
+        && (last == 0 || ascends(&head.columns[0]))
     {
         return Ok(Kind::Series);
     }
     let target = match &options.target {
-        Some(target) => table.column(target)?,
+        Some(target) => find(names, target, table.has_header(), &table.file())?,
         None => last,
     };
-    let texts = (0..columns.len()).filter(|&column| column != target);
-    let texts: Vec<bool> = texts.map(|column| !table.is_numeric(column)).collect();
-    match !texts.is_empty() && texts.iter().all(|&text| text) {
-        true => Ok(Kind::Text),
-        false => Err(DataError::content(
-            table.file().clone(),
-            format!("what this table is for is not clear; its columns are {}", columns.join(", ")),
-            "set kind to text (a column of text and a target), ratings (users, items, \
-            ratings), series (numbers in order of time) or pairs (two texts); tables of \
-            numbers and categories are not read today",
-        )),
-    }
+    let others: Vec<usize> = (0..names.len()).filter(|&column| column != target).collect();
+    Ok(match others[..] {
+        [only] if !is_numeric(only) => Kind::Text,
+        _ => Kind::Table,
+    })
 }
 
-/// Whether the first column counts up, as times do.
-fn ascends(table: &Table) -> bool {
-    let cells: Vec<&str> = (0..table.rows()).map(|row| table.cell(row, 0)).collect();
-    cells.windows(2).all(|pair| match (number(pair[0]), number(pair[1])) {
+/// Whether a column counts up, as times do.
+fn ascends(cells: &Cells) -> bool {
+    let rows = 1..cells.len();
+    rows.into_iter().all(|row| match (cells.number(row - 1), cells.number(row)) {
         (Some(a), Some(b)) => a < b,
-        _ => pair[0] < pair[1],
+        _ => cells.text(row - 1) < cells.text(row),
     })
 }

@@ -12,6 +12,7 @@ use crate::readers::pairs::Pairs;
 use crate::readers::ratings::Ratings;
 use crate::readers::series::Series;
 use crate::readers::text::Text;
+use crate::tabular::Table;
 
 /// How raw data became features.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -36,6 +37,8 @@ pub enum Encoding {
     Labelled(Labelled),
     /// Source and target texts, ids `[source_length + target_length]`; targets: the next target token.
     Pairs(Pairs),
+    /// Rows of a table, f32 `[width]`.
+    Table(Table),
 }
 
 impl Encoding {
@@ -52,6 +55,7 @@ impl Encoding {
             Encoding::Series(_) => Kind::Series,
             Encoding::Labelled(_) => Kind::Labelled,
             Encoding::Pairs(_) => Kind::Pairs,
+            Encoding::Table(_) => Kind::Table,
         }
     }
 
@@ -60,9 +64,11 @@ impl Encoding {
     #[must_use]
     pub fn ids(&self) -> Vec<usize> {
         match self {
-            Encoding::Values | Encoding::Images(_) | Encoding::Audio(_) | Encoding::Series(_) => {
-                vec![]
-            }
+            Encoding::Values
+            | Encoding::Images(_)
+            | Encoding::Audio(_)
+            | Encoding::Series(_)
+            | Encoding::Table(_) => vec![],
             Encoding::Language(language) => vec![language.vocabulary.len()],
             Encoding::Text(text) => vec![text.vocabulary.len()],
             Encoding::Labelled(labelled) => vec![labelled.vocabulary.len()],
@@ -82,6 +88,7 @@ impl Encoding {
             Encoding::Ratings(ratings) => Some(ratings.header),
             Encoding::Series(series) => Some(series.header),
             Encoding::Pairs(pairs) => Some(pairs.header),
+            Encoding::Table(table) => Some(table.header),
             _ => None,
         }
     }

@@ -21,6 +21,14 @@ pub enum DataError {
         /// Why it could not be.
         source: io::Error,
     },
+    /// The operating system refused to write or read a temporary file.
+    #[error("the temporary file in {} cannot be used: {source}\nhint: data larger than memory needs room there; set TMPDIR to a folder with more of it", folder.display())]
+    Temporary {
+        /// Where temporary files are.
+        folder: PathBuf,
+        /// Why it could not be.
+        source: io::Error,
+    },
     /// A path that should be a plain file is something else.
     #[error("{} is not a plain file\nhint: name the file itself, or the folder that holds the IDX files", path.display())]
     NotAFile {

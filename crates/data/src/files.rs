@@ -120,6 +120,15 @@ impl Files {
         }
     }
 
+    /// Where file `i` is: its path, or that of the zip with its number and name in there.
+    pub(crate) fn location(&self, i: usize) -> (PathBuf, Option<(usize, String)>) {
+        let (name, at) = &self.names[i];
+        match self.zip {
+            Some(_) => (self.root.clone(), Some((*at, name.clone()))),
+            None => (self.path(i), None),
+        }
+    }
+
     fn path(&self, i: usize) -> PathBuf {
         match self.root.as_os_str().is_empty() {
             true => self.name(i).into(),

@@ -24,11 +24,11 @@
 //! let split = Split::of(&data, &Fractions { valid: 0.1, test: 0.1 }, 0)?;
 //! let scaling = Scaling::fit(&data.features, &split.train, Standardise::Global)?;
 //!
-//! let mut batches = Batches::new(split.train, 64, 0)?;
+//! let batches = Batches::new(split.train, 64, 0)?;
 //! let width = data.features.width();
 //! let (mut x, mut y) = (vec![0.0; 64 * width], vec![0; 64]);
 //! for rows in batches.epoch(0) {
-//!     data.fill(rows, &scaling, &mut x[..rows.len() * width], &mut y[..rows.len()])?;
+//!     data.fill(&rows, &scaling, &mut x[..rows.len() * width], &mut y[..rows.len()])?;
 //! }
 //! # Ok::<(), thalweg_data::DataError>(())
 //! ```
@@ -53,6 +53,7 @@ pub mod readers;
 mod samples;
 pub mod scaling;
 pub mod source;
+mod spill;
 pub mod split;
 pub mod suggest;
 mod table;
@@ -69,7 +70,7 @@ pub use idx_problem::IdxProblem;
 pub use options::{Kind, Level, Size, SourceOptions, Transform};
 pub use readers::series::seasonal_naive;
 pub use scaling::{Scaling, Standardise};
-pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_features, open_with};
+pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_dealt, open_features, open_with};
 pub use split::{Fractions, Split, TestRows};
 pub use targets::{IGNORED, Targets};
 pub use vocabulary::Vocabulary;

@@ -1,6 +1,7 @@
 //! What a user may say about a source. Every option has a default that the reader finds in the data; one that means
 //! nothing for the kind of data at hand is an error, so that no wish is passed over in silence.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DataError;
 use crate::split::TestRows;
 use crate::suggest;
+use crate::tabular::{ColumnType, TableTask};
 
 /// A kind of data, and so the reader for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,11 +34,13 @@ pub enum Kind {
     Labelled,
     /// A table of source and target texts.
     Pairs,
+    /// A table of numbers, categories, times, texts and more, of which one column is learned.
+    Table,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Kind; 9] = [
+    pub const ALL: [Kind; 10] = [
         Kind::Idx,
         Kind::Images,
         Kind::Audio,
@@ -46,6 +50,7 @@ impl Kind {
         Kind::Series,
         Kind::Labelled,
         Kind::Pairs,
+        Kind::Table,
     ];
 
     /// The name that [`Kind::from_str`] takes.
@@ -61,6 +66,7 @@ impl Kind {
             Kind::Series => "series",
             Kind::Labelled => "labelled",
             Kind::Pairs => "pairs",
+            Kind::Table => "table",
         }
     }
 }
@@ -143,6 +149,27 @@ pub struct SourceOptions {
     /// Tables: what is done with the numbers of the target first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transform: Option<Transform>,
+    /// Tables: what columns are taken for, by name, where it is not to be guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub types: Option<BTreeMap<String, ColumnType>>,
+    /// Tables: columns that are left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drop: Option<Vec<String>>,
+    /// Tables: what is to be done with the target, where it is not to be guessed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TableTask>,
+    /// Tables: rows with the same cell in this column stay in one part. The column itself is not learned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Tables: the latest rows by this column are for the test, those before them for validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time_col: Option<String>,
+    /// Tables: a file with the validation rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_file: Option<String>,
+    /// Tables: a file with the test rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_file: Option<String>,
     /// Text: the column that is read; else the text column with the most different cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
@@ -197,25 +224,40 @@ pub struct SourceOptions {
     /// Audio: mel bands; else 40.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mels: Option<usize>,
+    /// Files that are damaged and rows that cannot be read are left out, counted and listed; else the first one is an
+    /// error.
+    #[serde(skip_serializing_if = "is_false")]
+    pub skip_bad: bool,
+}
+
+fn is_false(yes: &bool) -> bool {
+    !yes
 }
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 19] {
-        use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Text};
+    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 27] {
+        use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Table, Text};
         [
             ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
+            ("types", self.types.is_some(), &[Table]),
+            ("drop", self.drop.is_some(), &[Table]),
+            ("task", self.task.is_some(), &[Table, Series]),
+            ("group", self.group.is_some(), &[Table]),
+            ("time_col", self.time_col.is_some(), &[Table, Series]),
+            ("valid_file", self.valid_file.is_some(), &[Table]),
+            ("test_file", self.test_file.is_some(), &[Table]),
             ("context", self.context.is_some(), &[Ratings]),
             ("column", self.column.is_some(), &[Text]),
             ("user", self.user.is_some(), &[Ratings]),
             ("item", self.item.is_some(), &[Ratings]),
-            ("header", self.header.is_some(), &[Text, Ratings, Series, Pairs]),
+            ("header", self.header.is_some(), &[Text, Ratings, Series, Pairs, Table]),
             ("label_pattern", self.label_pattern.is_some(), &[Audio, Images]),
-            ("test", self.test.is_some(), &[Audio, Images, Text, Ratings, Pairs]),
-            ("level", self.level.is_some(), &[Text, Language, Pairs]),
-            ("min_count", self.min_count.is_some(), &[Text, Language, Labelled, Pairs]),
-            ("length", self.length.is_some(), &[Text, Labelled, Pairs]),
+            ("test", self.test.is_some(), &[Audio, Images, Text, Ratings, Pairs, Table]),
+            ("level", self.level.is_some(), &[Text, Language, Pairs, Table]),
+            ("min_count", self.min_count.is_some(), &[Text, Language, Labelled, Pairs, Table]),
+            ("length", self.length.is_some(), &[Text, Labelled, Pairs, Table]),
             ("window", self.window.is_some(), &[Language, Series]),
             ("horizon", self.horizon.is_some(), &[Series]),
             ("size", self.size.is_some(), &[Images]),
@@ -223,7 +265,14 @@ impl SourceOptions {
             ("frames", self.frames.is_some(), &[Audio, Images]),
             ("rate", self.rate.is_some(), &[Audio]),
             ("mels", self.mels.is_some(), &[Audio]),
+            ("skip_bad", self.skip_bad, &[Audio, Images]),
         ]
+    }
+
+    /// Whether something is said that means something for tables of many columns only.
+    pub(crate) fn speak_of_tables(&self) -> bool {
+        let given = self.given();
+        given.iter().any(|(_, given, kinds)| *given && *kinds == [Kind::Table])
     }
 
     /// The names of all options.

@@ -65,6 +65,12 @@ pub fn permutation(seed: u64, stream: u64, n: usize) -> Vec<usize> {
     order
 }
 
+/// A random 64-bit word of its own for each place of a stream.
+#[must_use]
+pub fn word(seed: u64, stream: u64, place: u64) -> u64 {
+    Philox { seed, stream, block: place, spare: None }.next_u64()
+}
+
 /// The streams of this crate: a purpose in the upper half and a number within it in the lower, so that no two
 /// uses of one seed draw the same values.
 pub(crate) mod stream {
@@ -73,10 +79,31 @@ pub(crate) mod stream {
         (1 << 60) | epoch
     }
 
+    /// The order of the blocks of rows in epoch `epoch`, where there are several.
+    pub(crate) fn blocks(epoch: u64) -> u64 {
+        (8 << 60) | epoch
+    }
+
+    /// The order of the rows of window `window` of epoch `epoch`, where there are several.
+    pub(crate) fn window(epoch: u64, window: u64) -> u64 {
+        (9 << 60) | (window << 36) | epoch
+    }
+
     /// The order of the rows of class `class` before they are dealt out to the parts of a split.
     pub(crate) fn split(class: u64) -> u64 {
         (2 << 60) | class
     }
+
+    /// The order of the cards in deck `deck` of the class with this key, of which 28 bits are used.
+    pub(crate) fn deck(class: u32, deck: u64) -> u64 {
+        (3 << 60) | u64::from(class) << 28 | (deck & ((1 << 28) - 1))
+    }
+
+    /// The part of a group of rows.
+    pub(crate) const GROUPS: u64 = 4 << 60;
+
+    /// The rank of a row, by which a sample of rows is taken.
+    pub(crate) const SAMPLE: u64 = 5 << 60;
 }
 
 #[cfg(test)]

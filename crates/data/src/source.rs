@@ -11,7 +11,8 @@ use crate::encoding::Encoding;
 use crate::error::DataError;
 use crate::features::Features;
 use crate::options::{Kind, SourceOptions};
-use crate::split::Split;
+use crate::split::{Fractions, Split};
+use crate::tabular::{ColumnReport, Deal, Sample};
 use crate::{digits, readers, suggest};
 
 /// A source, read.
@@ -27,6 +28,12 @@ pub struct Loaded {
     /// The split of `train` that the kind of data dictates, where it does: the end of a text for validation, the end
     /// of a series for the test. Where `test` is there, the test rows of this split are none.
     pub parts: Option<Split>,
+    /// The shares by which a table was split into `parts`.
+    pub fractions: Option<Fractions>,
+    /// What the columns of a table were taken for, and why.
+    pub columns: Vec<ColumnReport>,
+    /// Some training rows of a table as they are in the file.
+    pub sample: Option<Sample>,
     /// Further fields of each row of `train`, by name: those of the label pattern, such as `speaker` and `take`.
     pub fields: BTreeMap<String, Vec<String>>,
     /// What was done to the rows that one should know of, such as how many were left out and why; one line each.
@@ -43,6 +50,9 @@ impl Loaded {
             test,
             encoding,
             parts: None,
+            fractions: None,
+            columns: Vec::new(),
+            sample: None,
             fields: BTreeMap::new(),
             notes: Vec::new(),
             attribution: None,
@@ -91,12 +101,21 @@ pub fn open(spec: &str) -> Result<Loaded, DataError> {
 /// # Errors
 /// As [`open`]; [`DataError::Option`] for an option that means nothing for this kind of data.
 pub fn open_with(spec: &str, options: &SourceOptions) -> Result<Loaded, DataError> {
+    open_dealt(spec, options, &Deal::default())
+}
+
+/// Reads a labelled source as [`open_with`] does; the rows of a table are dealt out to parts as `deal` says, since what
+/// is found out about its columns comes from training rows alone.
+///
+/// # Errors
+/// As [`open_with`].
+pub fn open_dealt(spec: &str, options: &SourceOptions, deal: &Deal) -> Result<Loaded, DataError> {
     match find(spec)? {
         Source::Embedded(set) => embedded(set, options),
         Source::Path(found) => {
             let kind = found.kind(options)?;
             options.check(kind)?;
-            readers::learn(kind, &found, options)
+            readers::learn(kind, &found, options, deal)
         }
     }
 }
@@ -177,12 +196,28 @@ fn check_classes(data: &Dataset, known: &[String]) -> Result<(), DataError> {
     }
 }
 
-fn find(spec: &str) -> Result<Source, DataError> {
-    if let Some(set) = EMBEDDED.iter().find(|set| set.name == spec) {
-        return Ok(Source::Embedded(set));
+/// A path to further rows of a table.
+pub(crate) fn path(spec: &str) -> Result<Found, DataError> {
+    match find(spec)? {
+        Source::Path(found) => Ok(found),
+        Source::Embedded(set) => Err(DataError::Inconsistent {
+            name: set.name.into(),
+            problem: "it is no table; write ./digits for a path of that name".into(),
+        }),
     }
+}
+
+fn find(spec: &str) -> Result<Source, DataError> {
+    match EMBEDDED.iter().find(|set| set.name == spec) {
+        Some(set) => Ok(Source::Embedded(set)),
+        None => found(spec).map(Source::Path),
+    }
+}
+
+/// What a path leads to.
+pub(crate) fn found(spec: &str) -> Result<Found, DataError> {
     let path = PathBuf::from(spec);
-    let found = |form| Ok(Source::Path(Found { path: path.clone(), form }));
+    let found = |form| Ok(Found { path: path.clone(), form });
     match std::fs::metadata(&path) {
         Ok(metadata) if metadata.is_dir() => found(Form::Folder),
         Ok(metadata) if metadata.is_file() => found(Form::File),

@@ -80,7 +80,7 @@ impl Split {
 }
 
 impl Fractions {
-    fn check(&self) -> Result<(), DataError> {
+    pub(crate) fn check(&self) -> Result<(), DataError> {
         for (part, fraction) in [("valid", self.valid), ("test", self.test)] {
             if !(0.0..1.0).contains(&fraction) {
                 return Err(DataError::Fraction {
@@ -143,7 +143,7 @@ impl TestRows {
         ))
     }
 
-    fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
+    pub(crate) fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
         match self {
             TestRows::Crc32 => crc32fast::hash(line).is_multiple_of(5),
             TestRows::Where { values, .. } => {
@@ -212,7 +212,9 @@ fn part_size(part: &'static str, n: usize, fraction: f64) -> Result<usize, DataE
 /// The rows of each class, ascending.
 fn strata(targets: &Targets) -> Vec<Vec<usize>> {
     match targets {
-        Targets::Values { .. } | Targets::Sequence { .. } => vec![(0..targets.rows()).collect()],
+        Targets::Values { .. } | Targets::Labels { .. } | Targets::Sequence { .. } => {
+            vec![(0..targets.rows()).collect()]
+        }
         Targets::Classes { labels, names } => {
             let mut strata = vec![Vec::new(); names.len()];
             for (row, &label) in labels.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a network is to answer: a class, numbers, or a class at each place of a sequence.
+//! What a network is to answer: a class, any number of labels, numbers, or a class at each place of a sequence.
 
 use crate::dataset::{check_buffer, check_rows};
 use crate::error::DataError;
@@ -14,6 +14,13 @@ pub enum Targets {
         /// The class of each row, from 0.
         labels: Vec<i64>,
         /// What the classes are called, in the order of their numbers.
+        names: Vec<String>,
+    },
+    /// Multi-label classification: any number of the names holds for a row.
+    Labels {
+        /// For each row and each name 1 where the name holds, else 0; row-major `[rows, names.len()]`.
+        flags: Vec<u8>,
+        /// What the labels are called, in the order of their numbers.
         names: Vec<String>,
     },
     /// Regression: each row has `dims` finite numbers.
@@ -40,6 +47,7 @@ impl Targets {
     pub fn rows(&self) -> usize {
         match self {
             Targets::Classes { labels, .. } => labels.len(),
+            Targets::Labels { flags, names } => flags.len().checked_div(names.len()).unwrap_or(0),
             Targets::Values { values, dims } => values.len().checked_div(*dims).unwrap_or(0),
             Targets::Sequence { labels, length, .. } => {
                 labels.len().checked_div(*length).unwrap_or(0)
@@ -47,20 +55,24 @@ impl Targets {
         }
     }
 
-    /// How many numbers a network has to put out: the classes (of each place), or the numbers in a row.
+    /// How many numbers a network has to put out: the classes (of each place), the labels, or the numbers in a row.
     #[must_use]
     pub fn width(&self) -> usize {
         match self {
-            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => names.len(),
+            Targets::Classes { names, .. }
+            | Targets::Labels { names, .. }
+            | Targets::Sequence { names, .. } => names.len(),
             Targets::Values { dims, .. } => *dims,
         }
     }
 
-    /// The class names, where the targets are classes.
+    /// The names of the classes or labels, where the targets are such.
     #[must_use]
     pub fn names(&self) -> Option<&[String]> {
         match self {
-            Targets::Classes { names, .. } | Targets::Sequence { names, .. } => Some(names),
+            Targets::Classes { names, .. }
+            | Targets::Labels { names, .. }
+            | Targets::Sequence { names, .. } => Some(names),
             Targets::Values { .. } => None,
         }
     }
@@ -75,6 +87,16 @@ impl Targets {
         };
         match self {
             Targets::Classes { labels, names } => stray(labels, names, 1, None),
+            Targets::Labels { flags, names }
+                if names.is_empty() || !flags.len().is_multiple_of(names.len()) =>
+            {
+                Some(format!("{} flags are no rows of {}", flags.len(), names.len()))
+            }
+            Targets::Labels { flags, names } => {
+                let at = flags.iter().position(|&flag| flag > 1)?;
+                let (row, name) = (at / names.len(), &names[at % names.len()]);
+                Some(format!("row {row} has {} for label '{name}', neither 0 nor 1", flags[at]))
+            }
             Targets::Sequence { labels, length, .. }
                 if *length == 0 || !labels.len().is_multiple_of(*length) =>
             {
@@ -100,11 +122,15 @@ impl Targets {
     /// `[rows.len(), length]`.
     ///
     /// # Errors
-    /// [`DataError::TargetKind`] for regression targets, [`DataError::RowOutOfRange`], [`DataError::BufferSize`].
+    /// [`DataError::TargetKind`] for numbers and multi-label targets, [`DataError::RowOutOfRange`], [`DataError::BufferSize`].
     pub fn fill_classes(&self, rows: &[usize], y: &mut [i64]) -> Result<(), DataError> {
         let (labels, length) = match self {
             Targets::Classes { labels, .. } => (labels, 1),
             Targets::Sequence { labels, length, .. } => (labels, (*length).max(1)),
+            Targets::Labels { .. } => {
+                let found = "any number of labels a row";
+                return Err(DataError::TargetKind { wanted: "class labels", found });
+            }
             Targets::Values { .. } => {
                 return Err(DataError::TargetKind { wanted: "class labels", found: "numbers" });
             }
@@ -117,18 +143,27 @@ impl Targets {
         Ok(())
     }
 
-    /// Writes the numbers of `rows` into `y`, row-major `[rows.len(), dims]`.
+    /// Writes the numbers of `rows` into `y`, row-major `[rows.len(), width]`: those of regression targets, and of labels
+    /// 1 where they hold, else 0.
     ///
     /// # Errors
     /// [`DataError::TargetKind`] for class targets, [`DataError::RowOutOfRange`], [`DataError::BufferSize`].
     pub fn fill_values(&self, rows: &[usize], y: &mut [f32]) -> Result<(), DataError> {
-        let Targets::Values { values, dims } = self else {
-            return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
-        };
+        let width = self.width();
         check_rows(rows, self.rows())?;
-        check_buffer("values", rows.len(), *dims, y.len())?;
-        for (out, &row) in y.chunks_exact_mut((*dims).max(1)).zip(rows) {
-            out.copy_from_slice(&values[row * dims..(row + 1) * dims]);
+        check_buffer("values", rows.len(), width, y.len())?;
+        let places = y.chunks_exact_mut(width.max(1)).zip(rows);
+        match self {
+            Targets::Values { values, .. } => places.for_each(|(out, row)| {
+                out.copy_from_slice(&values[row * width..(row + 1) * width]);
+            }),
+            Targets::Labels { flags, .. } => places.for_each(|(out, row)| {
+                let flags = &flags[row * width..(row + 1) * width];
+                out.iter_mut().zip(flags).for_each(|(out, &flag)| *out = f32::from(flag));
+            }),
+            Targets::Classes { .. } | Targets::Sequence { .. } => {
+                return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
+            }
         }
         Ok(())
     }

@@ -4,13 +4,16 @@ use thalweg_data::Targets;
 use thalweg_graph::Value;
 
 use crate::goal::{Goal, Kind};
-use crate::metrics::{ClassCounts, Metrics, PlaceCounts, Reconstruction, RegressionSums};
+use crate::metrics::{
+    ClassCounts, LabelCounts, Metrics, PlaceCounts, Reconstruction, RegressionSums,
+};
 use crate::part::Part;
 use crate::programs::Compiled;
 
 /// Counts and sums of whatever the targets are.
 pub(crate) enum Counts {
     Classes(ClassCounts),
+    Labels(LabelCounts),
     Values(RegressionSums),
     Places(PlaceCounts),
     /// Of samples that were to be reconstructed.
@@ -27,6 +30,7 @@ impl Counts {
             (Kind::Inputs(_), _) => Counts::Inputs { rows: 0, numbers: 0, squares: 0.0 },
             (Kind::Classes(classes), _) => Counts::Classes(ClassCounts::new(classes)),
             (Kind::Sequence { classes, .. }, _) => Counts::Places(PlaceCounts::new(classes)),
+            (Kind::Labels(labels), _) => Counts::Labels(LabelCounts::new(labels)),
             (Kind::Values(_), Targets::Values { values, dims }) => {
                 let mean = |i| {
                     let column = part.rows.iter().map(|row| f64::from(values[row * dims + i]));
@@ -45,6 +49,7 @@ impl Counts {
         let labels = || compiled.y.as_slice().unwrap_or_default();
         match self {
             Counts::Classes(counts) => counts.add(scores, labels()),
+            Counts::Labels(counts) => counts.add(scores, compiled.y.as_slice().unwrap_or_default()),
             Counts::Places(counts) => counts.add(scores, labels(), compiled.x.shape()[0]),
             Counts::Values(sums) => sums.add(scores, compiled.y.as_slice().unwrap_or_default()),
             Counts::Inputs { rows, numbers, squares } => {
@@ -60,6 +65,7 @@ impl Counts {
     pub(crate) fn finish(&self, loss: f64) -> Metrics {
         match self {
             Counts::Classes(counts) => Metrics::Classification(counts.finish(loss)),
+            Counts::Labels(counts) => Metrics::Labels(counts.finish(loss)),
             Counts::Values(sums) => Metrics::Regression(sums.finish(loss)),
             Counts::Places(counts) => Metrics::Sequences(counts.finish(loss)),
             Counts::Inputs { rows, numbers, squares } => {

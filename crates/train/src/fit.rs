@@ -81,7 +81,7 @@ pub(crate) struct Fit<'a, N: Network> {
     pub(crate) sample: Sample,
     pub(crate) goal: Goal,
     pub(crate) terms: Terms,
-    batches: Batches,
+    batches: Batches<'a>,
     plateau: Option<Plateau>,
     monitor: Monitor,
     epochs: Vec<EpochReport>,
@@ -119,7 +119,7 @@ impl<'a, N: Network> Fit<'a, N> {
         let sample = Sample::from(&train.data.features);
         goal.takes(options, &sample)?;
         let batch = options.batch_rows(train.rows.len());
-        let batches = Batches::new(train.rows.to_vec(), batch, options.seed)?;
+        let batches = Batches::new(train.rows, batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
         trainer.bind(sample.clone(), options.seed)?;
         trainer.programs.forget_training();
@@ -280,7 +280,7 @@ impl<'a, N: Network> Fit<'a, N> {
         let began = Instant::now();
         let mut tally = Tally::new(&self.goal);
         let mut ended = None;
-        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().copied().collect();
+        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().collect();
         for (i, rows) in order.chunks(self.batches.batch_size()).enumerate() {
             let of_step = self.goal.places(self.train, self.step_of(i, &order));
             let report = self.batch(epoch, i, rows, of_step, &mut tally)?;

@@ -19,6 +19,8 @@ use crate::sample::Sample;
 pub(crate) enum Kind {
     /// One of so many classes.
     Classes(usize),
+    /// Any number of so many labels.
+    Labels(usize),
     /// So many numbers.
     Values(usize),
     /// One of `classes` classes at each of `length` places.
@@ -40,7 +42,9 @@ impl Kind {
             Kind::Classes(_) | Kind::Sequence { .. } => {
                 targets.fill_classes(rows, target.as_mut_slice().unwrap_or_default())
             }
-            Kind::Values(_) => targets.fill_values(rows, target.as_mut_slice().unwrap_or_default()),
+            Kind::Labels(_) | Kind::Values(_) => {
+                targets.fill_values(rows, target.as_mut_slice().unwrap_or_default())
+            }
             Kind::Inputs(_) => Ok(()),
         }
     }
@@ -62,6 +66,7 @@ impl Goal {
         let kind = match (&data.targets, aim) {
             (_, Aim::Inputs) => Kind::Inputs(data.features.width()),
             (Targets::Classes { names, .. }, _) => Kind::Classes(names.len()),
+            (Targets::Labels { names, .. }, _) => Kind::Labels(names.len()),
             (Targets::Values { dims, .. }, _) => Kind::Values(*dims),
             (Targets::Sequence { length, names, .. }, _) => {
                 Kind::Sequence { classes: names.len(), length: *length }
@@ -85,6 +90,10 @@ impl Goal {
                 "the target is the sample itself, but the loss is one of classes",
                 "use mse, mae or huber; for inputs from 0 to 1 also binary_cross_entropy",
             ),
+            Kind::Labels(_) if !is_binary(&loss) => misfit(
+                "any number of labels may hold for a row, which this loss cannot judge",
+                "use binary_cross_entropy or binary_focal, which judge label by label",
+            ),
             Kind::Values(_) if !is_of_numbers(&loss) => misfit(
                 "the targets are numbers, but the loss is one of classes",
                 "use mse, mae, huber or cosine_embedding, or give class labels",
@@ -107,6 +116,7 @@ impl Goal {
     pub(crate) fn same_as(&self, other: &Goal) -> Result<(), TrainError> {
         let described = |kind| match kind {
             Kind::Classes(classes) => format!("{classes} classes"),
+            Kind::Labels(labels) => format!("any number of {labels} labels"),
             Kind::Values(dims) => format!("{dims} numbers in a row"),
             Kind::Sequence { classes, length } => {
                 format!("{classes} classes at each of {length} places")
@@ -154,17 +164,19 @@ impl Goal {
         match self.kind {
             Kind::Classes(classes) => target.one_hot(classes, DType::F32),
             Kind::Inputs(_) => x.clone(),
-            Kind::Values(_) | Kind::Sequence { .. } => target.clone(),
+            Kind::Labels(_) | Kind::Values(_) | Kind::Sequence { .. } => target.clone(),
         }
     }
 
-    /// The placeholder of `rows` targets: `i64` `[rows]` or `[rows, length]`, `f32` `[rows, dims]`. Where the samples
+    /// The placeholder of `rows` targets: `i64` `[rows]` or `[rows, length]`, `f32` `[rows, dims]` or `[rows, labels]`. Where the samples
     /// themselves are the targets there is nothing to feed.
     pub(crate) fn target(&self, rows: usize) -> Tensor {
         match self.kind {
             Kind::Classes(_) => Tensor::input("target", DType::I64, [rows]),
             Kind::Sequence { length, .. } => Tensor::input("target", DType::I64, [rows, length]),
-            Kind::Values(dims) => Tensor::input("target", DType::F32, [rows, dims]),
+            Kind::Labels(width) | Kind::Values(width) => {
+                Tensor::input("target", DType::F32, [rows, width])
+            }
             Kind::Inputs(_) => Tensor::input("target", DType::F32, [0]),
         }
     }
@@ -178,6 +190,7 @@ impl Goal {
                 let fits = shape == [n] || (shape == [1] && self.takes_single_logit());
                 (fits, format!("the targets have {n} classes"), n)
             }
+            Kind::Labels(n) => (shape == [n], format!("the targets have {n} labels"), n),
             Kind::Values(n) => (shape == [n], format!("the targets have {n} numbers in a row"), n),
             Kind::Sequence { classes, length } => {
                 let wanted = format!("the targets have {length} places of {classes} classes");
@@ -228,6 +241,7 @@ impl Goal {
                 target.unsqueeze(-1).cast(output.dtype())
             }
             (Kind::Classes(classes), _) => target.one_hot(classes, output.dtype()),
+            (Kind::Labels(_), _) => target.cast(output.dtype()),
             (Kind::Values(_), _) => self.aim.scaled(&target.cast(output.dtype())),
             (Kind::Inputs(_), _) => x.cast(output.dtype()).reshape(output.shape()),
             // One row for each place.
@@ -240,8 +254,8 @@ impl Goal {
         self.loss.compute(output, &target)
     }
 
-    /// What a checked `output` says: the score of each class, the greatest being the predicted one's, or numbers as
-    /// the targets are.
+    /// What a checked `output` says: the score of each class, the greatest being the predicted one's; of each label, which
+    /// is predicted where it is above 0; or numbers as the targets are.
     pub(crate) fn scores(&self, output: &Tensor) -> Tensor {
         match self.is_single_logit(output) {
             true => Tensor::concat(&[output.zeros_like(), output.clone()], 1),
@@ -252,12 +266,17 @@ impl Goal {
         }
     }
 
-    /// The places at which the class with the greatest of the `scores` is the right one, as an `f64` scalar; 0 where
-    /// there are no classes.
+    /// The places at which the class with the greatest of the `scores` is the right one, or the rows of which every label
+    /// is right, as an `f64` scalar; 0 where there are neither.
     pub(crate) fn hits(&self, scores: &Tensor, target: &Tensor) -> Tensor {
         match self.kind {
             Kind::Classes(_) | Kind::Sequence { .. } => {
                 scores.argmax(-1).equal(target).cast(DType::F64).sum_all()
+            }
+            Kind::Labels(_) => {
+                let said = scores.gt(&scores.zeros_like());
+                let truth = target.gt(&target.zeros_like());
+                said.equal(&truth).all(&[-1]).cast(DType::F64).sum_all()
             }
             Kind::Values(_) | Kind::Inputs(_) => Tensor::scalar(0.0, DType::F64),
         }
@@ -278,9 +297,9 @@ impl Goal {
         matches!(self.kind, Kind::Sequence { .. })
     }
 
-    /// Whether the targets are classes.
+    /// Whether the targets are classes or labels, so that answers are right or wrong.
     pub(crate) fn has_classes(&self) -> bool {
-        matches!(self.kind, Kind::Classes(_) | Kind::Sequence { .. })
+        matches!(self.kind, Kind::Classes(_) | Kind::Labels(_) | Kind::Sequence { .. })
     }
 
     /// The loss as a plain sum, which can be added up over batches of any size.
@@ -307,7 +326,7 @@ impl Goal {
                 let of = |&row: &usize| &labels[row * length..(row + 1) * length];
                 part.rows.iter().flat_map(of).map(|&label| weight(label)).sum()
             }
-            Targets::Values { .. } => rows,
+            Targets::Values { .. } | Targets::Labels { .. } => rows,
         };
         let total = match (&self.loss, reduction) {
             (_, Reduction::Sum) => 1.0,

@@ -26,8 +26,8 @@ pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };
 pub use metrics::{
-    ClassCounts, ClassScores, Classification, Metrics, PlaceCounts, Reconstruction, Regression,
-    RegressionSums, Sequences,
+    ClassCounts, ClassScores, Classification, LabelCounts, Labels, Metrics, PlaceCounts,
+    Reconstruction, Regression, RegressionSums, Sequences,
 };
 pub use options::{BatchSize, FitOptions};
 pub use part::Part;

@@ -1,6 +1,10 @@
 //! Metrics: exact, from counts in `u64` and sums in `f64`.
 
+mod labels;
+
 use serde::Serialize;
+
+pub use labels::{LabelCounts, Labels};
 
 /// How well a network does on some rows.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -8,6 +12,8 @@ use serde::Serialize;
 pub enum Metrics {
     /// Targets are classes.
     Classification(Classification),
+    /// Targets are any number of labels.
+    Labels(Labels),
     /// Targets are numbers.
     Regression(Regression),
     /// Targets are classes at the places of sequences.
@@ -106,6 +112,7 @@ impl Metrics {
     pub fn rows(&self) -> u64 {
         match self {
             Metrics::Classification(scores) => scores.rows,
+            Metrics::Labels(scores) => scores.rows,
             Metrics::Regression(scores) => scores.rows,
             Metrics::Sequences(scores) => scores.rows,
             Metrics::Reconstruction(scores) => scores.rows,
@@ -116,6 +123,7 @@ impl Metrics {
     pub fn loss(&self) -> f64 {
         match self {
             Metrics::Classification(scores) => scores.loss,
+            Metrics::Labels(scores) => scores.loss,
             Metrics::Regression(scores) => scores.loss,
             Metrics::Sequences(scores) => scores.loss,
             Metrics::Reconstruction(scores) => scores.loss,
@@ -126,6 +134,7 @@ impl Metrics {
     pub fn accuracy(&self) -> Option<f64> {
         match self {
             Metrics::Classification(scores) => Some(scores.accuracy),
+            Metrics::Labels(scores) => Some(scores.accuracy),
             Metrics::Sequences(scores) => Some(scores.accuracy),
             Metrics::Regression(_) | Metrics::Reconstruction(_) => None,
         }

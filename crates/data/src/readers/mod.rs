@@ -7,6 +7,7 @@ pub mod language;
 pub mod pairs;
 pub mod ratings;
 pub mod series;
+pub(crate) mod table;
 pub mod text;
 mod wav;
 
@@ -17,12 +18,14 @@ use crate::features::Features;
 use crate::idx_set;
 use crate::options::{Kind, SourceOptions};
 use crate::source::Loaded;
+use crate::tabular::Deal;
 
 /// Reads data of a kind to learn from.
 pub(crate) fn learn(
     kind: Kind,
     found: &Found,
     options: &SourceOptions,
+    deal: &Deal,
 ) -> Result<Loaded, DataError> {
     let name = &found.name();
     let files = || found.files(kind);
@@ -41,6 +44,7 @@ pub(crate) fn learn(
             let table = found.table(options.header.or(Some(false)))?;
             pairs::read(&table, name, options, None)
         }
+        Kind::Table => table::learn(found, name, options, deal),
     }
 }
 
@@ -66,6 +70,7 @@ pub(crate) fn judge(
             labelled::read(files()?, name, options, Some((labelled, classes)))
         }
         Encoding::Pairs(pairs) => pairs::read(&table()?, name, options, Some(pairs)),
+        Encoding::Table(table) => table::judge(table, classes, found, name, options),
     }
 }
 
@@ -87,6 +92,7 @@ pub(crate) fn features(
         Encoding::Series(series) => series::read_features(&table()?, series, options),
         Encoding::Labelled(labelled) => labelled::read_features(files()?, labelled),
         Encoding::Pairs(pairs) => pairs::read_features(&table()?, pairs),
+        Encoding::Table(table) => table::read_features(table, found, options),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::targets::Targets;
 use crate::vocabulary::{PAD, UNKNOWN, Vocabulary};
 
 /// Tokens that occur less often are unknown, where nobody says otherwise; so the unknown one is learned.
-pub(super) const MIN_COUNT: usize = 2;
+pub(crate) const MIN_COUNT: usize = 2;
 /// The share of the training texts that are not cut, in thousandths.
 const WHOLE: usize = 995;
 /// Numbers of more different values than this are not classes.
@@ -246,18 +246,18 @@ impl Text {
 }
 
 /// Words where most texts have a space in them, else characters.
-pub(super) fn level(cells: &[&str]) -> Level {
+pub(crate) fn level(cells: &[&str]) -> Level {
     let spaced = cells.iter().filter(|cell| cell.contains(char::is_whitespace)).count();
     if spaced * 2 > cells.len() { Level::Word } else { Level::Char }
 }
 
 /// The length that cuts hardly any text.
-pub(super) fn length(lengths: impl Iterator<Item = usize>) -> usize {
+pub(crate) fn length(lengths: impl Iterator<Item = usize>) -> usize {
     super::quantile(&mut lengths.collect::<Vec<_>>(), WHOLE, 1000)
 }
 
 /// The ids of tokens, cut or padded with id 0; of no tokens one unknown one.
-pub(super) fn padded(vocabulary: &Vocabulary, tokens: &[String], length: usize) -> Vec<i64> {
+pub(crate) fn padded(vocabulary: &Vocabulary, tokens: &[String], length: usize) -> Vec<i64> {
     let mut ids: Vec<i64> = tokens.iter().take(length).map(|token| vocabulary.id(token)).collect();
     if ids.is_empty() {
         ids.push(vocabulary.id(UNKNOWN));

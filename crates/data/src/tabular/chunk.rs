@@ -13,6 +13,30 @@ pub struct Chunk {
     pub columns: Vec<Cells>,
 }
 
+impl Chunk {
+    /// Adds the first rows of others with the same columns.
+    pub(crate) fn add(&mut self, columns: &[Cells], rows: usize) {
+        if self.columns.is_empty() {
+            let none = |cells: &Cells| match cells {
+                Cells::Text(_) => Cells::Text(Texts::default()),
+                Cells::Numbers(_) => Cells::Numbers(Vec::new()),
+            };
+            self.columns = columns.iter().map(none).collect();
+        }
+        for (ours, theirs) in self.columns.iter_mut().zip(columns) {
+            match (ours, theirs) {
+                (Cells::Text(ours), theirs) => {
+                    (0..rows).for_each(|row| ours.push(&theirs.text(row)));
+                }
+                (Cells::Numbers(ours), theirs) => {
+                    ours.extend((0..rows).map(|row| theirs.number(row).unwrap_or(f64::NAN)));
+                }
+            }
+        }
+        self.rows += rows;
+    }
+}
+
 /// The cells of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
@@ -58,6 +82,21 @@ impl Texts {
 }
 
 impl Cells {
+    /// How many cells there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Cells::Text(texts) => texts.len(),
+            Cells::Numbers(numbers) => numbers.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// A cell as text; empty where there is nothing.
     #[must_use]
     pub fn text(&self, row: usize) -> Cow<'_, str> {
@@ -91,7 +130,7 @@ impl Cells {
 }
 
 /// What stands in cells where nothing is known; compared without regard to case.
-const MISSING: [&str; 8] = ["", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
+const MISSING: [&str; 9] = ["", "?", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
 
 /// Whether a text says that nothing is known.
 #[must_use]

@@ -2,6 +2,26 @@
 //!
 //! ```text
 //! files ─▶ chunks of rows (columns of cells) ─▶ types, statistics (first pass) ─▶ rows of f32 (second pass)
+//! source        chunk                             facts, infer, fit                 schema, encoder
 //! ```
 
+pub mod cell;
 pub mod chunk;
+pub mod deal;
+pub mod encoder;
+pub(crate) mod facts;
+pub(crate) mod fit;
+pub mod infer;
+pub mod sample;
+pub mod schema;
+pub mod source;
+pub(crate) mod survey;
+pub mod target;
+pub mod time;
+
+pub use cell::Cell;
+pub use deal::Deal;
+pub use infer::ColumnType;
+pub use sample::Sample;
+pub use schema::{Column, ColumnReport, Table};
+pub use target::{TableTask, Target};

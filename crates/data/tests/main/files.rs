@@ -125,7 +125,7 @@ pub fn classes(targets: &Targets) -> (&[i64], Vec<&str>) {
         Targets::Classes { labels, names } | Targets::Sequence { labels, names, .. } => {
             (labels, names.iter().map(String::as_str).collect())
         }
-        Targets::Values { .. } => panic!("classes were expected"),
+        Targets::Values { .. } | Targets::Labels { .. } => panic!("classes were expected"),
     }
 }
 

@@ -62,7 +62,7 @@ fn labels(part: &Part) -> Vec<i64> {
             let of = |&row: &usize| labels[row * length..(row + 1) * length].iter().copied();
             part.rows.iter().flat_map(of).filter(|&label| label != IGNORED).collect()
         }
-        Targets::Values { .. } => vec![],
+        Targets::Labels { .. } | Targets::Values { .. } => vec![],
     }
 }
 

@@ -1,7 +1,8 @@
 //! The data of a run and its parts. The parts follow from the config alone, so that `evaluate` finds the rows again
 //! that training never saw.
 
-use thalweg_data::{Dataset, Encoding, Loaded, Scaling, Split, open_with};
+use thalweg_data::tabular::{ColumnReport, Deal, Sample};
+use thalweg_data::{Dataset, Encoding, Fractions, Loaded, Scaling, Split, open_dealt};
 
 use super::config::Config;
 use super::error::RunError;
@@ -31,6 +32,10 @@ pub struct RunData {
     pub notes: Vec<String>,
     /// Who is to be named where the data is shown.
     pub attribution: Option<&'static str>,
+    /// What the columns of a table were taken for, and why.
+    pub columns: Vec<ColumnReport>,
+    /// Some training rows of a table as they are in the file.
+    pub sample: Option<Sample>,
     split: Split,
 }
 
@@ -40,8 +45,17 @@ impl RunData {
     /// # Errors
     /// [`RunError::Data`] where the fractions leave a part without rows.
     pub fn split(config: &Config, loaded: Loaded) -> Result<RunData, RunError> {
-        let Loaded { train: learn, test: own_test, encoding, parts, notes, attribution, .. } =
-            loaded;
+        let Loaded {
+            train: learn,
+            test: own_test,
+            encoding,
+            parts,
+            notes,
+            attribution,
+            columns,
+            sample,
+            ..
+        } = loaded;
         let mut split = match parts {
             Some(parts) => parts,
             None => Split::of(&learn, &config.data.split, config.train.seed)?,
@@ -49,7 +63,7 @@ impl RunData {
         if let Some(test) = &own_test {
             split.test = (0..test.rows()).collect();
         }
-        Ok(RunData { learn, own_test, encoding, notes, attribution, split })
+        Ok(RunData { learn, own_test, encoding, notes, attribution, columns, sample, split })
     }
 
     /// Opens the data that a finished run learned from.
@@ -57,7 +71,9 @@ impl RunData {
     /// # Errors
     /// [`RunError::Data`].
     pub fn open(config: &Config) -> Result<RunData, RunError> {
-        RunData::split(config, open_with(&config.data.path, &config.data.source)?)
+        let Fractions { valid, test } = config.data.split;
+        let deal = Deal { valid: Some(valid), test: Some(test), seed: config.train.seed };
+        RunData::split(config, open_dealt(&config.data.path, &config.data.source, &deal)?)
     }
 
     /// The row numbers of a part, in [`RunData::learn`] or, for the test part, in the test set where there is one.

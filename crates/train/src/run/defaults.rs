@@ -5,7 +5,7 @@ use thalweg_data::{
     Dataset, Encoding, Fractions, Level, Loaded, SourceOptions, Standardise, Targets,
 };
 use thalweg_nn::optim::AdamW;
-use thalweg_nn::presets::{self, Preset, Shapes};
+use thalweg_nn::presets::{self, Preset, Shapes, TableShape};
 use thalweg_nn::{Loss, Schedule, losses};
 
 use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
@@ -27,11 +27,11 @@ impl Config {
             .and_then(|preset| NetworkConfig::preset(preset, &shapes_of(loaded, goal)).ok())
             .unwrap_or_default();
         let habits = Habits::of(loaded);
-        let split = match (&loaded.parts, &loaded.test) {
+        let split = loaded.fractions.unwrap_or(match (&loaded.parts, &loaded.test) {
             (Some(_), _) => Fractions { valid: 0.0, test: 0.0 },
             (None, Some(_)) => Fractions { valid: 0.1, test: 0.0 },
             (None, None) => Fractions { valid: 0.1, test: 0.2 },
-        };
+        });
         let learned = match &loaded.parts {
             Some(parts) => parts.train.len(),
             None => (loaded.train.rows() as f64 * (1.0 - split.valid - split.test)) as usize,
@@ -45,7 +45,10 @@ impl Config {
                     target: Some(target_of(&loaded.encoding).into()),
                     ..SourceOptions::default()
                 },
-                standardise: Standardise::Global,
+                standardise: match loaded.encoding {
+                    Encoding::Table(_) => Standardise::Off,
+                    _ => Standardise::Global,
+                },
                 split,
             },
             network,
@@ -103,6 +106,7 @@ impl Habits {
         let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None, l2: 0.0 };
         match loaded.encoding {
             Encoding::Values => plain,
+            Encoding::Table(_) => Habits { patience: Some(10), ..plain },
             Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
             Encoding::Language(_) | Encoding::Pairs(_) => {
                 Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
@@ -129,7 +133,7 @@ impl Habits {
 fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
     match encoding {
         _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
-        Encoding::Values => "mlp",
+        Encoding::Values | Encoding::Table(_) => "mlp",
         Encoding::Images(images) if images.frames.is_some() => "cnn3d",
         Encoding::Images(_) => "lenet",
         Encoding::Audio(_) => "audio-cnn",
@@ -145,6 +149,7 @@ fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
 fn loss_for(targets: &Targets, goal: Objective) -> Loss {
     match (goal, targets) {
         (Objective::Reconstruct, _) | (_, Targets::Values { .. }) => losses::Mse::default().into(),
+        (_, Targets::Labels { .. }) => losses::BinaryCrossEntropy::default().into(),
         _ => losses::CrossEntropy::default().into(),
     }
 }
@@ -155,6 +160,7 @@ fn target_of(encoding: &Encoding) -> &str {
         Encoding::Text(text) => &text.target,
         Encoding::Ratings(ratings) => &ratings.target,
         Encoding::Series(series) => &series.column,
+        Encoding::Table(table) => &table.target.column,
         Encoding::Language(_) | Encoding::Pairs(_) => "text",
         Encoding::Labelled(_) => "tags",
         Encoding::Values | Encoding::Images(_) | Encoding::Audio(_) => "label",
@@ -169,7 +175,7 @@ pub fn shapes_of(loaded: &Loaded, goal: Objective) -> Shapes<'_> {
 
 /// As [`shapes_of`], of a set and its encoding.
 #[must_use]
-pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Shapes<'a> {
+pub fn shapes<'a>(data: &'a Dataset, encoding: &'a Encoding, goal: Objective) -> Shapes<'a> {
     Shapes {
         sample: data.features.shape(),
         vocabulary: encoding.ids().into_iter().max(),
@@ -179,8 +185,18 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &Encoding, goal: Objective) -> Sh
         },
         places: match &data.targets {
             Targets::Sequence { length, .. } => Some(*length),
-            Targets::Classes { .. } | Targets::Values { .. } => None,
+            Targets::Classes { .. } | Targets::Labels { .. } | Targets::Values { .. } => None,
         },
-        table: None,
+        table: match encoding {
+            Encoding::Table(table) => Some(TableShape {
+                numbers: &table.layout.numbers,
+                categories: &table.layout.categories,
+                texts: &table.layout.texts,
+                images: &[],
+                sounds: &[],
+                rows: table.layout.rows,
+            }),
+            _ => None,
+        },
     }
 }

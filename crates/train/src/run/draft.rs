@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_with, suggest};
+use thalweg_data::tabular::Deal;
+use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_dealt, suggest};
 use thalweg_nn::presets::Shapes;
 use toml::{Table, Value};
 
@@ -23,6 +24,9 @@ pub(super) const SHORT: [(&str, &str); 4] = [
     ("weight_decay", "optimizer"),
     ("label_smoothing", "loss"),
 ];
+
+/// The paths in `[data]`.
+const PATHS: [&str; 3] = ["path", "valid_file", "test_file"];
 
 /// A configuration in the making.
 #[derive(Clone, Debug, Default)]
@@ -67,8 +71,10 @@ impl Draft {
                         .into(),
             }
         })?;
-        if let Some(Value::String(data)) = get_mut(&mut table, "data", "path") {
-            *data = beside(path, data);
+        for key in PATHS {
+            if let Some(Value::String(data)) = get_mut(&mut table, "data", key) {
+                *data = beside(path, data);
+            }
         }
         self.push(path.display().to_string(), table);
         Ok(())
@@ -142,6 +148,9 @@ impl Draft {
         let defaults = Config::defaults(loaded, goal, preset);
         let mut config = self.merged(defaults, Some(&shapes_of(loaded, goal)))?;
         config.data.path = Draft::absolute(source);
+        for file in [&mut config.data.source.valid_file, &mut config.data.source.test_file] {
+            *file = file.as_deref().map(Draft::absolute);
+        }
         let Fractions { valid, test } = config.data.split;
         // Patience is a default only where there is something to watch.
         let watched = loaded.parts.as_ref().map_or(valid > 0.0, |parts| !parts.valid.is_empty());
@@ -152,7 +161,8 @@ impl Draft {
             let what = "the set brings its own test part, and data.split.test asks for another";
             return Err(self.problem("data.split", what.into(), "set data.split.test = 0".into()));
         }
-        if loaded.parts.is_some() && (valid > 0.0 || test > 0.0) {
+        let dealt = loaded.fractions.is_some();
+        if loaded.parts.is_some() && !dealt && (valid > 0.0 || test > 0.0) {
             let what =
                 "data of this kind is split in order of time, which data.split cannot change";
             return Err(self.problem("data.split", what.into(), "leave data.split out".into()));
@@ -174,16 +184,24 @@ impl Draft {
     }
 
     /// Finds what is wrong with what was said as far as that can be known without the data, and gives what was said
-    /// about the source.
+    /// about the source and about the split.
     ///
     /// # Errors
     /// [`RunError::Config`].
-    pub fn check(&self) -> Result<SourceOptions, RunError> {
+    pub fn check(&self) -> Result<(SourceOptions, Deal), RunError> {
         let digits = thalweg_data::open("digits")
             .map_err(|error| RunError::Fit { what: error.message(), hint: error.hint() })?;
         let mut config = Config::defaults(&digits, Objective::Targets, None);
         config.data.source = SourceOptions::default();
-        Ok(self.merged(config, None)?.data.source)
+        let config = self.merged(config, None)?;
+        let Fractions { valid, test } = config.data.split;
+        let said = |key, share| self.saying(key).map(|_| share);
+        let deal = Deal {
+            valid: said("data.split.valid", valid),
+            test: said("data.split.test", test),
+            seed: config.train.seed,
+        };
+        Ok((config.data.source, deal))
     }
 
     /// Opens the source with what was said about it.
@@ -191,7 +209,8 @@ impl Draft {
     /// # Errors
     /// [`RunError::Config`] for options that do not fit it; [`RunError::Data`].
     pub fn open(&self, source: &str) -> Result<Loaded, RunError> {
-        open_with(source, &self.check()?).map_err(|error| match &error {
+        let (options, deal) = self.check()?;
+        open_dealt(source, &options, &deal).map_err(|error| match &error {
             DataError::Option { name, .. } => {
                 let (what, hint) = (error.message(), error.hint());
                 self.problem(&format!("data.{name}"), what, hint)

@@ -67,7 +67,7 @@ impl Model {
     /// [`RunError::NotARun`], [`RunError::Damaged`], [`RunError::Newer`], [`RunError::Io`].
     pub fn load(run: &Path, cpu: Cpu) -> Result<Model, RunError> {
         let path = run.join(MODEL);
-        let file = ModelFile::parse(&read(run, MODEL)?, &path)?;
+        let file = ModelFile::load(run)?;
         let mut trainer = file.trainer(Updater::new(Sgd::default())).on(cpu);
         let damaged = |path: PathBuf| {
             move |error: TrainError| RunError::Damaged { path, problem: error.message() }
@@ -87,7 +87,8 @@ impl Model {
     }
 
     /// What the network says of some rows: for a classification the probability of each class (the softmax of what it
-    /// puts out), for a sequence that of each class at each place, else numbers in the units of the targets.
+    /// puts out), for labels that of each label (the sigmoid), for a sequence that of each class at each place, else
+    /// numbers in the units of the targets.
     ///
     /// # Errors
     /// [`RunError::Fit`] where the samples are of another shape; [`RunError::Train`].
@@ -102,7 +103,11 @@ impl Model {
         if !self.file.task.has_classes() {
             return Ok(outputs);
         }
-        let shares = Tensor::constant(outputs).softmax(-1);
+        let outputs = Tensor::constant(outputs);
+        let shares = match self.file.task {
+            Task::Multilabel => outputs.sigmoid(),
+            _ => outputs.softmax(-1),
+        };
         Ok(self.trainer.cpu().run(&[shares], &[], &[], &mut NoStates)?.swap_remove(0))
     }
 
@@ -123,6 +128,14 @@ impl Model {
 }
 
 impl ModelFile {
+    /// Reads what the network of a run folder is, without its weights.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load(run: &Path) -> Result<ModelFile, RunError> {
+        ModelFile::parse(&read(run, MODEL)?, &run.join(MODEL))
+    }
+
     fn parse(bytes: &[u8], path: &Path) -> Result<ModelFile, RunError> {
         let damaged = |problem: String| RunError::Damaged { path: path.into(), problem };
         let json: serde_json::Value =
@@ -185,7 +198,10 @@ pub fn read_config(run: &Path) -> Result<Config, RunError> {
 }
 
 /// A file of a run, or what is wrong with the folder.
-fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
+///
+/// # Errors
+/// [`RunError::NotARun`], [`RunError::Io`].
+pub fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
     let not_a_run = |problem: String, hint: &str| RunError::NotARun {
         path: run.into(),
         problem,

@@ -219,7 +219,12 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         input: data.learn.features.shape().to_vec(),
         encoding: data.encoding.clone(),
         // Which rows were for the test does not matter to others.
-        source: SourceOptions { test: None, ..config.data.source.clone() },
+        source: SourceOptions {
+            test: None,
+            valid_file: None,
+            test_file: None,
+            ..config.data.source.clone()
+        },
         scaling: scaling.clone(),
         target_scaling,
         target: config.data.target().into(),

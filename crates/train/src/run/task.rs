@@ -11,6 +11,8 @@ use super::config::Objective;
 pub enum Task {
     /// To choose a class.
     Classification,
+    /// To say which labels hold, of which any number may.
+    Multilabel,
     /// To estimate numbers.
     Regression,
     /// To say what comes next in a text.
@@ -37,15 +39,17 @@ impl Task {
             (_, Encoding::Series(_), _) => Task::Forecast,
             (_, Encoding::Ratings(_), _) => Task::Recommendation,
             (_, _, Targets::Classes { .. }) => Task::Classification,
+            (_, _, Targets::Labels { .. }) => Task::Multilabel,
             (_, _, Targets::Values { .. }) => Task::Regression,
         }
     }
 
-    /// Whether it chooses among classes.
+    /// Whether it chooses among classes or labels.
     #[must_use]
     pub fn has_classes(self) -> bool {
         match self {
             Task::Classification
+            | Task::Multilabel
             | Task::LanguageModel
             | Task::SequenceLabelling
             | Task::Translation => true,
@@ -60,6 +64,7 @@ impl Task {
     pub fn words(self) -> &'static str {
         match self {
             Task::Classification => "classification",
+            Task::Multilabel => "multi-label classification",
             Task::Regression => "regression",
             Task::LanguageModel => "language model",
             Task::SequenceLabelling => "sequence labelling",

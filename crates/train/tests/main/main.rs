@@ -5,6 +5,7 @@ mod determinism;
 mod errors;
 mod generate;
 mod kinds;
+mod labels;
 mod learning;
 mod measuring;
 mod metrics;

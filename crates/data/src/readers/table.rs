@@ -1,0 +1,286 @@
+//! Tables of many columns, of which one is learned.
+
+use crate::dataset::Dataset;
+use crate::detect::Found;
+use crate::encoding::Encoding;
+use crate::error::{DataError, thousands};
+use crate::features::{Features, Raw};
+use crate::options::SourceOptions;
+use crate::samples::{class_ids, class_names};
+use crate::source::{self, Loaded};
+use crate::split::{Fractions, Split};
+use crate::tabular::deal::{Deal, Part};
+use crate::tabular::fit::{Fitted, fit, layout};
+use crate::tabular::schema::find;
+use crate::tabular::source::TableSource;
+use crate::tabular::survey::{Survey, survey};
+use crate::tabular::{Table, TableTask, Target};
+use crate::targets::Targets;
+
+/// Reads a table to learn from.
+pub(crate) fn learn(
+    found: &Found,
+    name: &str,
+    options: &SourceOptions,
+    deal: &Deal,
+) -> Result<Loaded, DataError> {
+    let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let place = check_columns(source, options)?;
+    let own_test = options.test_file.is_some() || options.test.is_some();
+    let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
+    let Survey { facts, sample, parts, mut notes } =
+        survey(source, place, options, fractions, deal.seed)?;
+    check_parts(&parts, &fractions, &source.file())?;
+    let names = source.columns();
+    let target = Target::fit(
+        &names[place],
+        &facts[place],
+        options.task,
+        &|row| source.place(row, place),
+        &source.file(),
+    )?;
+    let mut fitted: Vec<Fitted> = Vec::new();
+    for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
+        let at = |row| source.place(row, column);
+        fitted.push(fit(name, &facts[column], &sample, column, options, &at)?);
+    }
+    let training = parts.iter().filter(|&&part| part == Part::Train).count();
+    let layout = layout(&fitted, training);
+    if layout.width() == 0 {
+        return Err(DataError::content(
+            source.file(),
+            format!(
+                "there is no column to learn '{}' from: each of them is left out",
+                target.column
+            ),
+            "say what a column is, such as --type zip=category",
+        ));
+    }
+    let classes = match target.task {
+        TableTask::Classification => {
+            let classes: Vec<String> =
+                facts[place].values().keys().map(|cell| target.class((*cell).into())).collect();
+            class_names(classes.iter().map(String::as_str))
+        }
+        _ => vec![],
+    };
+    let (columns, reports) =
+        fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
+    let table = Table { header: source.has_header(), columns, target, layout };
+
+    let mut rows = Rows::of(&table, &classes);
+    rows.add(source, &|row| parts.get(row as usize).is_some_and(|&part| part != Part::Out))?;
+    let kept = parts.iter().filter(|&&part| part != Part::Out);
+    let mut split = split(kept);
+    for (file, part) in
+        [(&options.valid_file, &mut split.valid), (&options.test_file, &mut split.test)]
+    {
+        let Some(file) = file else { continue };
+        let other = &TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
+        let before = rows.count();
+        rows.add(other, &|_| true)?;
+        part.extend(before..rows.count());
+    }
+    let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
+    if left_out > 0 {
+        notes.push(format!(
+            "{} of {} rows are left out: nothing in column '{}'",
+            thousands(left_out as u64),
+            thousands(parts.len() as u64),
+            table.target.column
+        ));
+    }
+    let data = rows.finish(name)?;
+    let loaded = Loaded::of(data, None, Encoding::Table(table));
+    Ok(Loaded {
+        parts: Some(split),
+        fractions: Some(fractions),
+        columns: reports,
+        sample: Some(sample),
+        notes,
+        ..loaded
+    })
+}
+
+/// Reads a table with its targets for a network that knows what it is made of.
+pub(crate) fn judge(
+    table: &Table,
+    classes: &[String],
+    found: &Found,
+    name: &str,
+    options: &SourceOptions,
+) -> Result<Loaded, DataError> {
+    let header = options.header.or(Some(table.header));
+    let source = &TableSource::at(found, header, options.skip_bad)?;
+    let mut rows = Rows::of(table, classes);
+    rows.add(source, &|_| true)?;
+    let notes = rows.notes(source);
+    let data = rows.finish(name)?;
+    Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
+}
+
+/// Reads a table to predict on: all its rows, in their order.
+pub(crate) fn read_features(
+    table: &Table,
+    found: &Found,
+    options: &SourceOptions,
+) -> Result<Features, DataError> {
+    let header = options.header.or(Some(table.header));
+    let source = TableSource::at(found, header, options.skip_bad)?;
+    let matched = table.matched(source.columns(), &source.file())?;
+    let mut out = Vec::new();
+    source.read(&mut |chunk| {
+        let place = |row, column| source.place(row, column);
+        table.encode(chunk, &matched, &vec![true; chunk.rows], &place, &mut out)
+    })?;
+    Features::new(Raw::F32(out), vec![table.layout.width()])
+}
+
+/// Refuses names of columns that are not there, and gives the place of the target.
+fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize, DataError> {
+    let names = source.columns();
+    let column = |name: &str| find(names, name, source.has_header(), &source.file());
+    let types = options.types.iter().flat_map(|types| types.keys());
+    let dropped = options.drop.iter().flatten();
+    for name in types.chain(dropped).chain(&options.group).chain(&options.time_col) {
+        column(name)?;
+    }
+    let target = match &options.target {
+        Some(target) => column(target)?,
+        None => names.len().saturating_sub(1),
+    };
+    match options.drop.iter().flatten().any(|name| *name == names[target]) {
+        true => Err(DataError::option(
+            "drop",
+            format!("column '{}' is what is to be learned", names[target]),
+            "name another target with --target, or do not drop it",
+        )),
+        false => Ok(target),
+    }
+}
+
+/// Refuses parts that were asked for and have no row.
+fn check_parts(
+    parts: &[Part],
+    fractions: &Fractions,
+    file: &crate::place::Place,
+) -> Result<(), DataError> {
+    let rows = parts.iter().filter(|&&part| part != Part::Out).count();
+    if rows == 0 {
+        return Err(DataError::content(
+            file.clone(),
+            "no row has anything in the column that is to be learned",
+            "name another target",
+        ));
+    }
+    let wanted = [
+        ("train", Part::Train, 1.0),
+        ("valid", Part::Valid, fractions.valid),
+        ("test", Part::Test, fractions.test),
+    ];
+    match wanted.into_iter().find(|(_, part, share)| *share > 0.0 && !parts.contains(part)) {
+        None => Ok(()),
+        Some((name, _, share)) => Err(DataError::EmptyPart {
+            part: name,
+            reason: match name {
+                "train" => format!("the other parts take all {rows} rows"),
+                _ => format!("{share} of {rows} rows are none by the luck of the draw"),
+            },
+        }),
+    }
+}
+
+/// The row numbers of each part.
+fn split<'a>(parts: impl Iterator<Item = &'a Part>) -> Split {
+    let mut split = Split { train: vec![], valid: vec![], test: vec![] };
+    for (row, part) in parts.enumerate() {
+        match part {
+            Part::Train => split.train.push(row),
+            Part::Valid => split.valid.push(row),
+            Part::Test | Part::Out => split.test.push(row),
+        }
+    }
+    split
+}
+
+/// Encoded rows with their targets.
+struct Rows<'a> {
+    table: &'a Table,
+    classes: &'a [String],
+    features: Vec<f32>,
+    labels: Vec<i64>,
+    values: Vec<f32>,
+    /// Rows without a target.
+    left_out: u64,
+}
+
+impl<'a> Rows<'a> {
+    fn of(table: &'a Table, classes: &'a [String]) -> Rows<'a> {
+        Rows { table, classes, features: vec![], labels: vec![], values: vec![], left_out: 0 }
+    }
+
+    fn count(&self) -> usize {
+        self.labels.len().max(self.values.len())
+    }
+
+    /// Adds the rows of a table for which `wanted` holds and that have a target.
+    fn add(&mut self, source: &TableSource, wanted: &dyn Fn(u64) -> bool) -> Result<(), DataError> {
+        let file = source.file();
+        let matched = self.table.matched(source.columns(), &file)?;
+        let target = &self.table.target;
+        let at = find(source.columns(), &target.column, source.has_header(), &file)?;
+        let place = |row, column| source.place(row, column);
+        source.read(&mut |chunk| {
+            let cells = &chunk.columns[at];
+            let keep: Vec<bool> = (0..chunk.rows)
+                .map(|row| wanted(chunk.first + row as u64) && !cells.is_missing(row))
+                .collect();
+            let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
+            self.left_out += (chunk.rows - rows.len()) as u64;
+            self.table.encode(chunk, &matched, &keep, &place, &mut self.features)?;
+            let number = |row: usize| chunk.first + row as u64;
+            if self.classes.is_empty() {
+                for &row in &rows {
+                    let value = cells.number(row).ok_or_else(|| {
+                        DataError::content(
+                            place(number(row), at),
+                            format!("a number is needed, there is '{}'", cells.text(row)),
+                            "correct the cell, or leave it empty; the row is then left out",
+                        )
+                    })?;
+                    self.values.push(value as f32);
+                }
+            } else {
+                let names: Vec<String> =
+                    rows.iter().map(|&row| target.class(cells.cell(row))).collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let ids = class_ids(&names, self.classes, |i| place(number(rows[i]), at))?;
+                self.labels.extend(ids);
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// What was left out.
+    fn notes(&self, source: &TableSource) -> Vec<String> {
+        match self.left_out {
+            0 => vec![],
+            n => vec![format!(
+                "{} rows of {} are left out: nothing in column '{}'",
+                thousands(n),
+                source.file(),
+                self.table.target.column
+            )],
+        }
+    }
+
+    fn finish(self, name: &str) -> Result<Dataset, DataError> {
+        let features = Features::new(Raw::F32(self.features), vec![self.table.layout.width()])?;
+        let targets = match self.classes.is_empty() {
+            true => Targets::Values { values: self.values, dims: 1 },
+            false => Targets::Classes { labels: self.labels, names: self.classes.to_vec() },
+        };
+        Dataset::new(name, features, targets)
+    }
+}

@@ -1,0 +1,96 @@
+//! A sample of training rows, of which medians, quantiles and vocabularies are taken: those rows whose random words
+//! (by seed and row number) are the least. It does not depend on how the table is cut into chunks, and it is all rows
+//! where there are not more than it holds.
+
+use std::collections::BinaryHeap;
+
+use super::chunk::Chunk;
+use crate::random::{stream, word};
+
+/// Rows of a sample at most.
+const ROWS: usize = 16_384;
+/// Cells of a sample at most; a table of very many columns has a smaller sample.
+const CELLS: usize = 1 << 22;
+
+/// Rows of a table as text, in the order of the table.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Sample {
+    /// The numbers of the rows in the table, from 0.
+    pub rows: Vec<u64>,
+    /// The cells of each of them.
+    pub cells: Vec<Vec<String>>,
+}
+
+impl Sample {
+    /// The cells of a column.
+    pub fn column(&self, column: usize) -> impl Iterator<Item = &str> {
+        self.cells.iter().map(move |row| row.get(column).map_or("", String::as_str))
+    }
+}
+
+/// A sample in the making.
+pub(super) struct Sampler {
+    seed: u64,
+    most: usize,
+    /// The row with the greatest word on top.
+    kept: BinaryHeap<(u64, u64, Vec<String>)>,
+}
+
+impl Sampler {
+    pub(super) fn new(seed: u64, columns: usize) -> Sampler {
+        let most = (CELLS / columns.max(1)).clamp(1024, ROWS);
+        Sampler { seed, most, kept: BinaryHeap::new() }
+    }
+
+    /// Shows a row of a chunk.
+    pub(super) fn add(&mut self, chunk: &Chunk, row: usize) {
+        let number = chunk.first + row as u64;
+        let rank = word(self.seed, stream::SAMPLE, number);
+        if self.kept.len() >= self.most {
+            if self.kept.peek().is_some_and(|(worst, ..)| *worst <= rank) {
+                return;
+            }
+            self.kept.pop();
+        }
+        let cells = chunk.columns.iter().map(|cells| cells.text(row).into_owned()).collect();
+        self.kept.push((rank, number, cells));
+    }
+
+    pub(super) fn finish(self) -> Sample {
+        let mut kept = self.kept.into_vec();
+        kept.sort_unstable_by_key(|(_, number, _)| *number);
+        let (rows, cells) = kept.into_iter().map(|(_, number, cells)| (number, cells)).unzip();
+        Sample { rows, cells }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tabular::chunk::{Cells, Texts};
+
+    fn sample(rows: usize, chunk: usize) -> Sample {
+        let mut sampler = Sampler { seed: 7, most: 50, kept: BinaryHeap::new() };
+        for first in (0..rows).step_by(chunk) {
+            let many = chunk.min(rows - first);
+            let mut texts = Texts::default();
+            (first..first + many).for_each(|row| texts.push(&row.to_string()));
+            let chunk =
+                Chunk { first: first as u64, rows: many, columns: vec![Cells::Text(texts)] };
+            (0..many).for_each(|row| sampler.add(&chunk, row));
+        }
+        sampler.finish()
+    }
+
+    #[test]
+    fn a_sample_does_not_depend_on_chunks_and_is_all_rows_of_few() {
+        let few = sample(50, 8);
+        assert_eq!(few.rows, (0..50).collect::<Vec<u64>>());
+        let many = sample(5000, 64);
+        assert_eq!(many, sample(5000, 4999));
+        assert_eq!(many.rows.len(), 50);
+        assert!(many.rows.is_sorted() && many.rows[49] > 4000 && many.rows[0] < 1000);
+        let cells: Vec<&str> = many.column(0).collect();
+        assert_eq!(cells[3], many.rows[3].to_string());
+    }
+}

@@ -1,0 +1,204 @@
+//! How the rows of a table become samples: its columns, and what each of them was taken for. `model.json` holds it.
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::Cell;
+use super::chunk::Chunk;
+use super::encoder::{Encoder, Section};
+use super::target::Target;
+use crate::error::DataError;
+use crate::place::Place;
+use crate::suggest;
+
+/// How the rows of a table become samples: one row of numbers each, its parts behind each other as [`Layout`] says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    /// Whether the first line of a file names the columns.
+    pub header: bool,
+    /// The columns but the target, in the order of the table.
+    pub columns: Vec<Column>,
+    /// What is learned.
+    pub target: Target,
+    /// What a row is made of.
+    pub layout: Layout,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Why it was taken for what it was.
+    pub reason: String,
+    /// How its cells become numbers.
+    #[serde(flatten)]
+    pub encoder: Encoder,
+}
+
+/// The parts of a row: numbers, then ids of categories, then ids of the tokens of texts.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Layout {
+    /// For each number the quantiles of the training rows, ascending and different, as scaled; none where it takes a
+    /// few values only.
+    pub numbers: Vec<Vec<f32>>,
+    /// For each category how many ids there are.
+    pub categories: Vec<usize>,
+    /// For each text the tokens in a sample and the ids there are.
+    pub texts: Vec<[usize; 2]>,
+    /// Training rows.
+    pub rows: usize,
+}
+
+/// What there is to know about a column, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ColumnReport {
+    /// Its name.
+    pub name: String,
+    /// What it was taken for: `number`, `category`, …
+    pub kind: String,
+    /// Why.
+    pub reason: String,
+    /// Cells with nothing in them.
+    pub missing: u64,
+    /// What is in it, in a few words.
+    pub content: String,
+}
+
+impl Layout {
+    /// Numbers in a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        let tokens: usize = self.texts.iter().map(|[length, _]| length).sum();
+        self.numbers.len() + self.categories.len() + tokens
+    }
+}
+
+impl Table {
+    /// Where the numbers of each column begin in a row, with the column; those that are left out are not among them.
+    #[must_use]
+    pub fn places(&self) -> Vec<(usize, usize)> {
+        let mut places = Vec::new();
+        let mut start = 0;
+        for section in [Section::Numbers, Section::Categories, Section::Texts] {
+            for (i, column) in self.columns.iter().enumerate() {
+                if column.encoder.section() == Some(section) {
+                    places.push((i, start));
+                    start += column.encoder.width();
+                }
+            }
+        }
+        places
+    }
+
+    /// The place of each column among others by name; `None` for those that are left out.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`] for one that is needed and not there.
+    pub(crate) fn matched(
+        &self,
+        names: &[String],
+        file: &Place,
+    ) -> Result<Vec<Option<usize>>, DataError> {
+        let needed = |column: &Column| match column.encoder.section() {
+            Some(_) => find(names, &column.name, self.header, file).map(Some),
+            None => Ok(None),
+        };
+        self.columns.iter().map(needed).collect()
+    }
+
+    /// Adds the rows of a chunk for which `keep` holds to `out`. `matched`: where the columns are in it.
+    pub(crate) fn encode(
+        &self,
+        chunk: &Chunk,
+        matched: &[Option<usize>],
+        keep: &[bool],
+        place: &dyn Fn(u64, usize) -> Place,
+        out: &mut Vec<f32>,
+    ) -> Result<(), DataError> {
+        let (width, start) = (self.layout.width(), out.len());
+        let rows = keep.iter().filter(|&&keep| keep).count();
+        out.resize(start + rows * width, 0.0);
+        for (i, at) in self.places() {
+            let (Some(from), encoder) = (matched[i], &self.columns[i].encoder) else { continue };
+            let cells = &chunk.columns[from];
+            let kept = (0..chunk.rows).filter(|&row| keep[row]);
+            for (row, out) in kept.zip(out[start..].chunks_exact_mut(width)) {
+                let cell = cells.cell(row);
+                encoder.write(cell, &mut out[at..at + encoder.width()]).map_err(|wrong| {
+                    DataError::content(
+                        place(chunk.first + row as u64, from),
+                        wrong.problem,
+                        wrong.hint,
+                    )
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes rows that are in memory: for each the names of its columns and their cells. Other columns than those
+    /// learned from are passed over.
+    ///
+    /// # Errors
+    /// [`DataError::MissingColumn`] where a row lacks a column; [`DataError::Content`] for a cell that does not fit.
+    pub fn encode_rows<'a, R>(
+        &self,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<crate::Features, DataError>
+    where
+        R: IntoIterator<Item = (&'a str, Cell<'a>)>,
+    {
+        let (width, places) = (self.layout.width(), self.places());
+        let mut out = Vec::new();
+        for (number, row) in rows.into_iter().enumerate() {
+            let cells: Vec<(&str, Cell<'_>)> = row.into_iter().collect();
+            let place = || Place { line: Some(number as u64 + 1), ..Place::file("rows".as_ref()) };
+            let start = out.len();
+            out.resize(start + width, 0.0);
+            for &(i, at) in &places {
+                let Column { name, encoder, .. } = &self.columns[i];
+                // The cells are mostly in the order of the columns.
+                let given = (cells.get(i).filter(|(given, _)| given == name))
+                    .or_else(|| cells.iter().find(|(given, _)| given == name));
+                let Some((_, cell)) = given else {
+                    let names: Vec<String> =
+                        cells.iter().map(|(given, _)| (*given).to_string()).collect();
+                    return Err(missing(&names, name, true, &place()));
+                };
+                let out = &mut out[start + at..start + at + encoder.width()];
+                encoder.write(*cell, out).map_err(|wrong| {
+                    DataError::content(place().column(name), wrong.problem, wrong.hint)
+                })?;
+            }
+        }
+        crate::Features::new(crate::Raw::F32(out), vec![width])
+    }
+}
+
+/// The place of a column by name.
+pub(crate) fn find(
+    names: &[String],
+    wanted: &str,
+    header: bool,
+    file: &Place,
+) -> Result<usize, DataError> {
+    let at = names.iter().position(|name| name == wanted);
+    at.ok_or_else(|| missing(names, wanted, header, file))
+}
+
+fn missing(names: &[String], wanted: &str, header: bool, file: &Place) -> DataError {
+    let near = suggest::nearest(wanted, names.iter().map(String::as_str));
+    let hint = match (near, header) {
+        (Some(near), true) => format!("did you mean '{near}'?"),
+        (_, true) => "name one of them".into(),
+        (_, false) => "the table does not name its columns: give a number from 1, or set header = \
+                       true where its first line names them"
+            .into(),
+    };
+    DataError::MissingColumn {
+        place: file.clone().into(),
+        wanted: wanted.into(),
+        columns: names.join(", "),
+        hint,
+    }
+}

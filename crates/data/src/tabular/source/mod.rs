@@ -1,0 +1,265 @@
+//! The rows of a table in chunks, from files of any size: delimited text, JSON lines, Parquet, Arrow, NumPy; packed by
+//! gzip or in a zip, one file or several with the same columns.
+//!
+//! A source is read from start to end as often as is wanted ([`TableSource::read`]), always in the order of the files and
+//! their rows, on background threads and with a few chunks in memory at a time.
+
+mod blocks;
+mod delimited;
+mod format;
+mod input;
+mod pipeline;
+
+use std::sync::Arc;
+
+use self::format::Format;
+pub(crate) use self::format::is_table_name;
+use self::input::Location;
+use self::pipeline::{Take, in_order, one_by_one};
+use crate::detect::Found;
+use crate::error::{DataError, thousands};
+use crate::files::Files;
+use crate::options::SourceOptions;
+use crate::place::Place;
+use crate::source::found;
+use crate::tabular::chunk::{Cells, Chunk};
+
+/// Rows that were left out and are listed one by one, at most.
+const LISTED: usize = 10;
+
+/// A table in one file or in several.
+#[derive(Debug, Clone)]
+pub struct TableSource {
+    files: Vec<Location>,
+    head: Arc<Head>,
+}
+
+/// What all files of a table have in common.
+#[derive(Debug)]
+struct Head {
+    columns: Vec<String>,
+    /// Whether the first line of a text names the columns.
+    header: bool,
+    /// Whether rows that cannot be read are left out.
+    skip_bad: bool,
+}
+
+/// Some rows of a file.
+struct Rows {
+    place: Place,
+    columns: Vec<Cells>,
+    /// Where each row is: the line it begins in, or its number from 1 where there are no lines.
+    at: Vec<u64>,
+    /// The rows that were left out.
+    bad: Vec<DataError>,
+    /// What one should know of the file.
+    notes: Vec<String>,
+}
+
+impl TableSource {
+    /// The table at a path: in a file, or in all tables of a folder, of a zip, or of a path with stars in its last part,
+    /// which have the same columns. Of `options` those are used that say how tables are read: `header` and `skip_bad`.
+    ///
+    /// ```no_run
+    /// # use thalweg_data::{SourceOptions, tabular::source::TableSource};
+    /// let table = TableSource::open("sales/*.csv.gz", &SourceOptions::default())?;
+    /// let mut sum = 0.0;
+    /// let notes = table.read(&mut |chunk| {
+    ///     sum += (0..chunk.rows).filter_map(|row| chunk.columns[0].number(row)).sum::<f64>();
+    ///     Ok(())
+    /// })?;
+    /// # Ok::<(), thalweg_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// There is no such path and no table in it, the first one is empty or has two columns of one name.
+    pub fn open(spec: &str, options: &SourceOptions) -> Result<TableSource, DataError> {
+        TableSource::of(&found(spec)?.tables()?, options.header, options.skip_bad)
+    }
+
+    /// The table in what was found; see [`TableSource::of`].
+    pub(crate) fn at(
+        found: &Found,
+        header: Option<bool>,
+        skip_bad: bool,
+    ) -> Result<TableSource, DataError> {
+        TableSource::of(&found.tables()?, header, skip_bad)
+    }
+
+    /// A table in these files. `header` says whether the first line of a text names its columns, where that is known;
+    /// `skip_bad`: rows that cannot be read are left out.
+    pub(crate) fn of(
+        files: &Files,
+        header: Option<bool>,
+        skip_bad: bool,
+    ) -> Result<TableSource, DataError> {
+        let files = Location::of(files);
+        let Some(first) = files.first() else {
+            return Err(DataError::NoRows { what: "make a table of" });
+        };
+        let (columns, header) = Format::of(first)?.columns(first, header)?;
+        let twice = columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name));
+        if let Some((_, name)) = twice {
+            let hint = "give each column a name of its own, or set header = false where the \
+            first line is a row";
+            let problem = format!("two columns are called '{name}'");
+            return Err(DataError::content(first.place().line(1), problem, hint));
+        }
+        Ok(TableSource { head: Arc::new(Head { columns, header, skip_bad }), files })
+    }
+
+    /// The names of the columns, or their numbers from 1 where the files do not name them.
+    #[must_use]
+    pub fn columns(&self) -> &[String] {
+        &self.head.columns
+    }
+
+    /// Whether the first line of a text names the columns.
+    #[must_use]
+    pub fn has_header(&self) -> bool {
+        self.head.header
+    }
+
+    /// Where the table is: its first file.
+    #[must_use]
+    pub fn file(&self) -> Place {
+        self.files.first().map_or_else(Place::default, Location::place)
+    }
+
+    /// Shows all rows, in order, and tells what one should know of them: how many were left out, and which encoding
+    /// was taken for granted.
+    ///
+    /// # Errors
+    /// What is wrong with a file or with one of its rows; what `visit` says; no row in all of the files.
+    pub fn read(
+        &self,
+        visit: &mut dyn FnMut(&Chunk) -> Result<(), DataError>,
+    ) -> Result<Vec<String>, DataError> {
+        let (mut first, mut notes, mut bad) = (0, Vec::new(), Bad::default());
+        in_order(
+            |take| self.jobs(take),
+            |rows: Rows| {
+                let count = rows.at.len();
+                notes.extend(rows.notes);
+                bad.add(rows.bad);
+                if count > 0 {
+                    visit(&Chunk { first, rows: count, columns: rows.columns })?;
+                }
+                first += count as u64;
+                Ok(())
+            },
+        )?;
+        if first == 0 {
+            return Err(self.no_rows(&bad));
+        }
+        notes.extend(bad.note());
+        Ok(notes)
+    }
+
+    /// Where a cell is. The files are read again up to it: this is for messages.
+    #[must_use]
+    pub fn place(&self, row: u64, column: usize) -> Place {
+        let (mut left, mut found) = (row, None);
+        let look = |rows: Rows| {
+            match rows.at.get(usize::try_from(left).unwrap_or(usize::MAX)) {
+                Some(&at) => found = Some(rows.place.line(at)),
+                None => left -= rows.at.len() as u64,
+            }
+            found.is_none()
+        };
+        // What is wrong with the files was said when they were read.
+        let _ = one_by_one(|take| self.jobs(take), look);
+        let place = found.unwrap_or_else(|| self.file());
+        match self.head.columns.get(column) {
+            Some(name) => place.column(name),
+            None => place,
+        }
+    }
+
+    /// The first rows, at most so many; the others are not read.
+    ///
+    /// # Errors
+    /// As [`TableSource::read`], of these rows.
+    pub fn head(&self, most: usize) -> Result<Chunk, DataError> {
+        let mut chunk = Chunk { first: 0, rows: 0, columns: Vec::new() };
+        one_by_one(
+            |take| self.jobs(take),
+            |rows| {
+                let count = rows.at.len().min(most - chunk.rows);
+                chunk.add(&rows.columns, count);
+                chunk.rows < most
+            },
+        )?;
+        Ok(chunk)
+    }
+
+    /// The rows of all files as jobs.
+    fn jobs(&self, take: Take<'_, Rows>) -> Result<(), DataError> {
+        for file in &self.files {
+            if !Format::of(file)?.read(file, &self.head, take)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn no_rows(&self, bad: &Bad) -> DataError {
+        let (problem, hint) = match (bad.count, self.head.header) {
+            (0, true) => (
+                "there is a line with the names of the columns and no row".into(),
+                "bring rows, or set header = false where the first line is one".into(),
+            ),
+            (0, false) => ("there is no row in it".into(), "bring rows".into()),
+            (count, _) => (
+                format!("all {} rows are bad", thousands(count)),
+                bad.listed.first().cloned().unwrap_or_default(),
+            ),
+        };
+        DataError::content(self.file(), problem, hint)
+    }
+}
+
+impl Rows {
+    /// None yet, of the file at `place`.
+    fn of(place: Place) -> Rows {
+        Rows { place, columns: Vec::new(), at: Vec::new(), bad: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Leaves a row out, where that is wanted.
+    fn refuse(&mut self, head: &Head, error: DataError) -> Result<(), DataError> {
+        match head.skip_bad {
+            true => {
+                self.bad.push(error);
+                Ok(())
+            }
+            false => Err(error),
+        }
+    }
+}
+
+/// What was left out.
+#[derive(Debug, Default)]
+pub(crate) struct Bad {
+    count: u64,
+    listed: Vec<String>,
+}
+
+impl Bad {
+    /// Adds some.
+    pub(crate) fn add(&mut self, bad: Vec<DataError>) {
+        self.count += bad.len() as u64;
+        let room = LISTED.saturating_sub(self.listed.len());
+        self.listed.extend(bad.iter().take(room).map(DataError::message));
+    }
+
+    /// How many there were and what was wrong with the first ones, where there were any.
+    pub(crate) fn note(&self) -> Option<String> {
+        if self.count == 0 {
+            return None;
+        }
+        let more = self.count as usize - self.listed.len();
+        let more =
+            if more > 0 { format!("; and {} more", thousands(more as u64)) } else { String::new() };
+        Some(format!("{} left out: {}{more}", thousands(self.count), self.listed.join("; ")))
+    }
+}

@@ -1,0 +1,146 @@
+//! What is to be learned of a table, and so what kind of task it is.
+
+use serde::{Deserialize, Serialize};
+
+use super::cell::Cell;
+use super::chunk::Cells;
+use super::deal::Part;
+use super::facts::Facts;
+use crate::error::{DataError, thousands};
+use crate::place::Place;
+
+/// A task that a table can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableTask {
+    /// To choose a class.
+    Classification,
+    /// To say a number.
+    Regression,
+    /// To choose any number of labels.
+    Multilabel,
+    /// To say the next numbers of a series.
+    Forecast,
+}
+
+/// What is learned, and how its cells are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The column.
+    pub column: String,
+    /// What is done with it.
+    pub task: TableTask,
+    /// Why.
+    pub reason: String,
+    /// Whether classes are numbers, so that `1` and `1.0` are one.
+    pub numeric: bool,
+}
+
+/// Different whole numbers up to which they are taken for classes, and up to which share of the rows.
+const CLASSES: usize = 20;
+const CLASSES_SHARE: f64 = 0.05;
+/// Classes of which each part is to have its share, at most.
+const STRATA: usize = 1_000;
+/// The share of numbers from which on other cells are taken for mistakes.
+const NUMBERS: f64 = 0.95;
+
+impl Target {
+    /// What a column asks for; `wanted`: what the user asks for.
+    pub(crate) fn fit(
+        column: &str,
+        facts: &Facts,
+        wanted: Option<TableTask>,
+        place: &dyn Fn(u64) -> Place,
+        file: &Place,
+    ) -> Result<Target, DataError> {
+        let count = |n: usize| thousands(n as u64);
+        let different = facts.different();
+        if facts.filled == 0 {
+            return Err(DataError::content(
+                file.clone().column(column),
+                "there is nothing in the column that is to be learned",
+                "name another target",
+            ));
+        }
+        let few = !facts.overflown && different == 1;
+        if few && wanted != Some(TableTask::Multilabel) {
+            let only = facts.values().keys().next().map_or(String::new(), |cell| cell.to_string());
+            return Err(DataError::content(
+                file.clone().column(column),
+                format!("all {} rows have the target '{only}'", thousands(facts.filled)),
+                "there is nothing to tell apart; name another target, or bring rows with others",
+            ));
+        }
+        let numeric = facts.is_numeric();
+        let whole = facts.whole == facts.filled;
+        let mostly = facts.numbers as f64 >= NUMBERS * facts.filled as f64;
+        let (task, reason) = if let Some(wanted) = wanted {
+            (wanted, "as was asked for".into())
+        } else if !facts.overflown && different == 2 {
+            (TableTask::Classification, "two different values".into())
+        } else if !numeric && !mostly {
+            (TableTask::Classification, format!("{} different texts", count(different)))
+        } else if looks_like_classes(facts) {
+            let reason = format!(
+                "only {} different whole numbers; --task regression takes them as numbers",
+                count(different)
+            );
+            (TableTask::Classification, reason)
+        } else {
+            let few = whole && !facts.overflown && different <= 100;
+            let also = if few { "; --task classification takes them as classes" } else { "" };
+            (TableTask::Regression, format!("numbers{also}"))
+        };
+        if task == TableTask::Regression
+            && let Some((row, text)) = &facts.first_text
+        {
+            return Err(DataError::content(
+                place(*row),
+                format!("a number is needed to learn from, there is '{text}'"),
+                "correct the cell, leave it empty (the row is then left out), or say \
+                --task classification",
+            ));
+        }
+        if task == TableTask::Classification && facts.overflown {
+            return Err(DataError::option(
+                "task",
+                format!("column '{column}' has too many different numbers to be classes"),
+                "leave it out, or say --task regression",
+            ));
+        }
+        if task == TableTask::Multilabel {
+            return Err(DataError::option(
+                "task",
+                "several labels in a cell are not learned yet",
+                "make a column of yes and no for each label, and learn one of them",
+            ));
+        }
+        Ok(Target { column: column.into(), task, reason, numeric })
+    }
+
+    /// The class that a cell means.
+    pub(crate) fn class(&self, cell: Cell<'_>) -> String {
+        match cell.number().filter(|_| self.numeric) {
+            Some(number) => number.to_string(),
+            None => cell.text().into_owned(),
+        }
+    }
+}
+
+/// Whether the first cells of a target look like classes, of which each part is to have its share.
+pub(super) fn stratified(cells: &Cells) -> bool {
+    let mut facts = Facts::new(false);
+    let rows = cells.len();
+    facts.add(cells, 0, &vec![Part::Train; rows]);
+    !facts.overflown
+        && (!facts.is_numeric() || looks_like_classes(&facts))
+        && facts.different() <= STRATA
+}
+
+/// Whether numbers look like classes: two of them, or few whole ones.
+fn looks_like_classes(facts: &Facts) -> bool {
+    let different = facts.different();
+    let few = different <= CLASSES
+        && (different <= 3 || different as f64 <= CLASSES_SHARE * facts.filled as f64);
+    !facts.overflown && (different <= 2 || (few && facts.whole == facts.filled))
+}

@@ -1,0 +1,165 @@
+//! How far what the network says can be believed: ranking, probabilities, thresholds, intervals.
+
+use thalweg_train::run::RunError;
+use thalweg_train::run::insights::{CalibrationStory, Curve};
+
+use super::results::{figure_name, figure_value};
+use super::{figure, figures, prose};
+use crate::chart::{Axis, Chart, Mark, SERIES};
+use crate::numbers::{number, percent};
+use crate::page::{Block, Section, Table};
+use crate::run::Run;
+
+/// ROC and precision–recall.
+pub fn curves(run: &Run) -> Result<Section, RunError> {
+    let mut blocks = Vec::new();
+    if let Some(story) = &run.insights.classification {
+        let roc = curve_figure("ROC", ["false positives", "true positives"], &story.roc, true)?;
+        let labels = ["recall", "precision"];
+        let precision =
+            curve_figure("Precision and recall", labels, &story.precision_recall, false)?;
+        blocks.extend(figures([roc, precision]));
+    }
+    let about = "Whoever wants to find every row of a class must accept false alarms. These curves show every possible \
+                 exchange, from the strictest to the laxest threshold. ROC: the closer to the upper left corner the better, the \
+                 dashed line is guessing. Precision and recall: the closer to the upper right corner the better.";
+    Ok(Section {
+        id: "ranking",
+        title: "Finding against false alarms",
+        about: about.into(),
+        blocks,
+    })
+}
+
+fn curve_figure(
+    title: &str,
+    [x, y]: [&'static str; 2],
+    curves: &[Curve],
+    diagonal: bool,
+) -> Result<Option<crate::page::Figure>, RunError> {
+    // As many as can be told apart: those with the least areas, which are those to look at.
+    let mut shown: Vec<&Curve> = curves.iter().collect();
+    shown.sort_by(|a, b| a.area.total_cmp(&b.area));
+    shown.truncate(SERIES.len());
+    let mut marks: Vec<Mark> = diagonal.then_some(Mark::Diagonal).into_iter().collect();
+    let lines = shown.iter().enumerate();
+    marks.extend(lines.map(|(i, curve)| Mark::Line(curve.points.clone(), i)));
+    let chart = Chart { title: title.into(), x: Axis::share(x), y: Axis::share(y), marks };
+    let names: Vec<String> =
+        shown.iter().map(|curve| format!("{} {}", curve.class, number(curve.area))).collect();
+    let legend: Vec<(usize, &str)> = names.iter().map(String::as_str).enumerate().collect();
+    let hidden = curves.len() - shown.len();
+    let hidden = match hidden {
+        0 => String::new(),
+        n => format!(
+            " Shown are the {} classes with the least areas; {n} more are better.",
+            shown.len()
+        ),
+    };
+    figure(&chart, &legend, format!("{title}, with the area under each curve.{hidden}"))
+}
+
+/// Reliability before and after, and the threshold.
+pub fn calibration(run: &Run) -> Result<Section, RunError> {
+    let mut blocks = Vec::new();
+    let story = run.insights.classification.as_ref();
+    if let Some(calibration) = story.and_then(|story| story.calibration.as_ref()) {
+        blocks.extend(reliability(calibration)?);
+        let CalibrationStory { temperature, error_before, error_after, .. } = calibration;
+        blocks.push(prose(format!(
+            "Divided by the temperature {}, which the validation rows chose, what the network puts out is off by {} on \
+             average, and without it by {}.",
+            number(*temperature),
+            percent(*error_after),
+            percent(*error_before)
+        )));
+    }
+    if let Some(threshold) = story.and_then(|story| story.threshold.as_ref()) {
+        let second = story.and_then(|story| story.classes.get(1)).map_or("", String::as_str);
+        let [half, value] =
+            [threshold.at_half, threshold.at_value].map(|x| figure_value(&threshold.metric, x));
+        blocks.push(prose(format!(
+            "'{second}' is said from a probability of {} on, which the validation rows chose for the best {}: on the {} \
+             rows it gives {value}, the usual 50 % gives {half}.",
+            percent(threshold.value),
+            figure_name(&threshold.metric).replace('_', " "),
+            run.judged(),
+        )));
+    }
+    let about = "Of all rows of which the network says 80 %, about 80 % should be what it says. Dots on the dashed line keep \
+                 that promise; dots below it are too sure.";
+    Ok(Section {
+        id: "calibration",
+        title: "Can its probabilities be believed?",
+        about: about.into(),
+        blocks,
+    })
+}
+
+fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
+    let points = |bins: &[[f64; 3]]| -> Vec<[f64; 2]> {
+        bins.iter().filter(|bin| bin[2] > 0.0).map(|&[stated, seen, _]| [stated, seen]).collect()
+    };
+    let marks = vec![
+        Mark::Diagonal,
+        Mark::Line(points(&story.before), 1),
+        Mark::Line(points(&story.after), 0),
+    ];
+    let reliability = Chart {
+        title: "Stated against observed probability".into(),
+        x: Axis::share("stated probability"),
+        y: Axis::share("share that was right"),
+        marks,
+    };
+    let width = 1.0 / story.after.len().max(1) as f64;
+    let bins = story.after.iter().enumerate();
+    let bars = bins.map(|(i, bin)| [i as f64 * width, (i + 1) as f64 * width, bin[2]]).collect();
+    let rows = Chart {
+        title: "Rows by stated probability".into(),
+        x: Axis::share("stated probability"),
+        y: Axis::of("rows"),
+        marks: vec![Mark::Bars(bars, 0)],
+    };
+    let legend = [(1, "before"), (0, "after")];
+    Ok(figures([
+        figure(
+            &reliability,
+            &legend,
+            "Before and after what it puts out was divided by the temperature.",
+        )?,
+        figure(
+            &rows,
+            &[],
+            "How many rows stand behind each dot: where there are few, chance moves it.",
+        )?,
+    ]))
+}
+
+/// How often what was promised was kept.
+pub fn intervals(run: &Run) -> Section {
+    let classes = run.model.task.has_classes();
+    let size = if classes { "classes in a set" } else { "width of an interval" };
+    let row = |&[asked, held, size]: &[f64; 3]| vec![percent(asked), percent(held), number(size)];
+    let levels = run.insights.intervals.iter().flat_map(|intervals| &intervals.levels);
+    let rows: Vec<Vec<String>> = levels.map(row).collect();
+    let header =
+        ["asked for".into(), format!("held on the {} rows", run.judged()), format!("mean {size}")];
+    let table = Table { header: header.to_vec(), numbers: vec![true; 3], rows };
+    let blocks = if table.rows.is_empty() { vec![] } else { vec![Block::Table(table)] };
+    let about = match classes {
+        true => {
+            "Instead of one class the network can name a set that holds the truth as often as asked for. The surer it \
+                 is, the fewer classes it needs."
+        }
+        false => {
+            "Instead of one number the network can name an interval that holds the truth as often as asked for. The \
+                  surer it is, the narrower it can be."
+        }
+    };
+    Section {
+        id: "intervals",
+        title: "Sets and intervals that keep their word",
+        about: about.into(),
+        blocks,
+    }
+}
