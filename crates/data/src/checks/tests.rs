@@ -274,7 +274,7 @@ fn columns_that_tell_the_class() {
     let body = told(n + 9)
         .into_iter()
         .zip(&noise)
-        .map(|(y, e)| if !y && *e < 0.25 { e.to_string() } else { String::new() });
+        .map(|(y, e)| if !y && *e < 0.4 { e.to_string() } else { String::new() });
     let body = with(n, "body", Nature::Number, body.collect());
     fires(&body, "leakage", Status::Warn, &["where 'body' is filled, 'y' is 'no' in 100 %"]);
     let gaps = noise.iter().map(|e| if *e < 0.25 { e.to_string() } else { String::new() });
