@@ -1,5 +1,6 @@
 //! What kind of data a path holds, where nobody says it: by the names of files, and for tables by their columns.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
@@ -259,10 +260,29 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
         None => last,
     };
     let others: Vec<usize> = (0..names.len()).filter(|&column| column != target).collect();
-    Ok(match others[..] {
-        [only] if !is_numeric(only) => Kind::Text,
-        _ => Kind::Table,
-    })
+    let [only] = others[..] else {
+        // Of names and what goes with them the names are read; a row that they name would say nothing.
+        let mut rich = others.iter().filter(|&&column| is_rich(&head.columns[column]));
+        let names = rich.next().is_some_and(|&first| are_words(&head.columns[first]));
+        let texts = others.iter().all(|&column| !is_numeric(column));
+        return Ok(if texts && names && rich.next().is_none() { Kind::Text } else { Kind::Table });
+    };
+    Ok(if is_numeric(only) { Kind::Table } else { Kind::Text })
+}
+
+/// Whether three of four cells are different.
+fn is_rich(cells: &Cells) -> bool {
+    let different: BTreeSet<_> = (0..cells.len()).map(|row| cells.text(row)).collect();
+    different.len() * 4 >= cells.len() * 3
+}
+
+/// Whether most cells are a single word of letters, as names are.
+fn are_words(cells: &Cells) -> bool {
+    let word = |row: &usize| {
+        let cell = cells.text(*row);
+        !cell.contains(|c: char| c.is_ascii_digit() || c.is_whitespace())
+    };
+    (0..cells.len()).filter(word).count() * 2 > cells.len()
 }
 
 /// Whether a column counts up, as times do.

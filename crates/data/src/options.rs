@@ -236,9 +236,9 @@ fn is_false(yes: &bool) -> bool {
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 27] {
+    fn given(&self) -> Vec<(&'static str, bool, &'static [Kind])> {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Table, Text};
-        [
+        vec![
             ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
             ("types", self.types.is_some(), &[Table]),
@@ -260,12 +260,12 @@ impl SourceOptions {
             ("length", self.length.is_some(), &[Text, Labelled, Pairs, Table]),
             ("window", self.window.is_some(), &[Language, Series]),
             ("horizon", self.horizon.is_some(), &[Series]),
-            ("size", self.size.is_some(), &[Images]),
-            ("channels", self.channels.is_some(), &[Images]),
-            ("frames", self.frames.is_some(), &[Audio, Images]),
-            ("rate", self.rate.is_some(), &[Audio]),
-            ("mels", self.mels.is_some(), &[Audio]),
-            ("skip_bad", self.skip_bad, &[Audio, Images]),
+            ("size", self.size.is_some(), &[Images, Table]),
+            ("channels", self.channels.is_some(), &[Images, Table]),
+            ("frames", self.frames.is_some(), &[Audio, Images, Table]),
+            ("rate", self.rate.is_some(), &[Audio, Table]),
+            ("mels", self.mels.is_some(), &[Audio, Table]),
+            ("skip_bad", self.skip_bad, &[Audio, Images, Table]),
         ]
     }
 
@@ -277,7 +277,7 @@ impl SourceOptions {
 
     /// The names of all options.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        let given = SourceOptions::default().given().into_iter().map(|(name, ..)| name);
         std::iter::once("kind").chain(given)
     }
 

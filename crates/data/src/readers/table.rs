@@ -41,8 +41,7 @@ pub(crate) fn learn(
     )?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
-        let at = |row| source.place(row, column);
-        fitted.push(fit(name, &facts[column], &sample, column, options, &at)?);
+        fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
     }
     let training = parts.iter().filter(|&&part| part == Part::Train).count();
     let layout = layout(&fitted, training);
@@ -130,8 +129,7 @@ pub(crate) fn read_features(
     let matched = table.matched(source.columns(), &source.file())?;
     let mut out = Vec::new();
     source.read(&mut |chunk| {
-        let place = |row, column| source.place(row, column);
-        table.encode(chunk, &matched, &vec![true; chunk.rows], &place, &mut out)
+        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut out)
     })?;
     Features::new(Raw::F32(out), vec![table.layout.width()])
 }
@@ -237,7 +235,7 @@ impl<'a> Rows<'a> {
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
-            self.table.encode(chunk, &matched, &keep, &place, &mut self.features)?;
+            self.table.encode(chunk, &matched, &keep, source, &mut self.features)?;
             let number = |row: usize| chunk.first + row as u64;
             if self.classes.is_empty() {
                 for &row in &rows {
