@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(said(&scale(0.0, 1.0, false)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         assert_eq!(said(&scale(-3.0, 12.0, false)), ["0", "5", "10"]);
         assert_eq!(said(&scale(0.02, 2.3, true)), ["0.03", "0.1", "0.3", "1"]);
-        assert_eq!(said(&scale(0.0, 52_000.0, false)).last().map(String::as_str), Some("40,000"));
+        assert_eq!(said(&scale(0.0, 52_000.0, false)).last().map(String::as_str), Some("50,000"));
         let percent = Scale { format: Format::Percent, ..scale(0.0, 1.0, false) };
         assert_eq!(percent.say(0.2), "20 %");
     }
