@@ -9,6 +9,7 @@ mod fit;
 pub mod generate;
 mod goal;
 pub mod history;
+pub mod judge;
 pub mod metrics;
 mod monitor;
 pub mod options;
@@ -27,7 +28,7 @@ pub use history::{
 };
 pub use metrics::{
     ClassCounts, ClassScores, Classification, LabelCounts, Labels, Metrics, PlaceCounts,
-    Reconstruction, Regression, RegressionSums, Sequences,
+    Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
 };
 pub use options::{BatchSize, FitOptions};
 pub use part::Part;

@@ -19,11 +19,13 @@ pub const WEIGHTS: &str = "model.safetensors";
 pub const METRICS: &str = "metrics.jsonl";
 /// The clock times of the epochs.
 pub const TIMINGS: &str = "timings.jsonl";
+/// What was found out beyond figures.
+pub const REPORT: &str = "report.json";
 /// The results; its presence says that the run is whole.
 pub const SUMMARY: &str = "summary.json";
 
 /// The files of a run in the order in which they move to their places.
-const FILES: [&str; 6] = [CONFIG, MODEL, WEIGHTS, METRICS, TIMINGS, SUMMARY];
+const FILES: [&str; 7] = [CONFIG, MODEL, WEIGHTS, METRICS, TIMINGS, REPORT, SUMMARY];
 /// Where a run's files lie until it is finished.
 const STAGE: &str = ".unfinished";
 

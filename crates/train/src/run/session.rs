@@ -9,17 +9,21 @@ use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
-use super::baselines::baselines;
+use super::balance::balanced;
 use super::blame::{configured, unbuilt};
+use super::calibration::Calibration;
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
-use super::folder::{CONFIG, METRICS, MODEL, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
+use super::folder::{CONFIG, METRICS, MODEL, REPORT, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
+use super::insights::Insights;
+use super::judging::{Judged, judge};
 use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
+use crate::judge::threshold::Tuned;
 use crate::{
     BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
 };
@@ -37,6 +41,8 @@ pub struct Session {
     pub scaling: Scaling,
     /// What will be saved beside the weights.
     pub model: ModelFile,
+    /// What is found out beyond figures, for `report.json`; judging adds to it.
+    pub insights: Insights,
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
     trainer: Trainer<Dag>,
@@ -80,6 +86,12 @@ pub struct Outcome {
     pub history: History,
     /// On the test rows, where there are any.
     pub test: Option<Metrics>,
+    /// As in `report.json`.
+    pub insights: Insights,
+    /// As in `model.json`.
+    pub calibration: Calibration,
+    /// The best threshold of two classes on the validation rows, whether it was taken or not.
+    pub tuned: Option<Tuned>,
 }
 
 impl Session {
@@ -93,7 +105,13 @@ impl Session {
         let data = RunData::split(&config, loaded)?;
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
-        let model = describe(&config, &data, &scaling);
+        let mut model = describe(&config, &data, &scaling);
+        if config.train.balance {
+            let rows = data.rows(PartName::Train);
+            let loss = balanced(&model.loss, &data.learn, rows);
+            model.loss =
+                loss.map_err(|(what, hint)| draft.problem("train.balance", what, hint.into()))?;
+        }
         let mut trainer = model.trainer(config.train.updater()).on(executor(&config, threads));
         // One row tells the sizes; what is wrong beyond them, binding finds.
         let shape: Vec<usize> = [&[1], features.shape()].concat();
@@ -106,7 +124,10 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
-        let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
+        let mut insights = Insights::default();
+        insights.data.path.clone_from(&config.data.path);
+        let mut session =
+            Session { config, data, scaling, model, insights, planned_memory: 0, trainer };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
     }
@@ -137,9 +158,9 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, RunError> {
         let options = self.config.train.fit_options(max_time);
-        let Session { data, scaling, trainer, model, config, .. } = &mut self;
-        let [train, valid, test] =
-            [PartName::Train, PartName::Valid, PartName::Test].map(|part| data.part(part, scaling));
+        let Session { data, scaling, trainer, model, config, insights, .. } = &mut self;
+        let [train, valid] =
+            [PartName::Train, PartName::Valid].map(|part| data.part(part, scaling));
         let Some(train) = train else {
             return Err(DataError::NoRows { what: "train" }.into());
         };
@@ -149,12 +170,9 @@ impl Session {
         if let Some(error) = failed {
             return Err(error);
         }
-        let mut measure = |part: Option<&crate::Part<'_>>| -> Result<Option<Metrics>, RunError> {
-            part.map(|part| Ok(trainer.evaluate(part, EVALUATION_BATCH)?)).transpose()
-        };
-        let scores = [measure(Some(&train))?, measure(valid.as_ref())?, measure(test.as_ref())?];
-        let baselines = baselines(&data.encoding, &train, valid.as_ref(), test.or(valid).as_ref());
-        let [train, valid, test] = scores;
+        let judged = judge(trainer, model, config.train.metric, data, scaling, insights)?;
+        let Judged { metrics: [train, valid, test], calibration, tuned, baselines } = judged;
+        model.calibration = calibration;
         let summary = Summary {
             task: model.task,
             train: figures(train.as_ref()),
@@ -170,7 +188,8 @@ impl Session {
             best_epoch: history.best_epoch,
         };
         self.save(folder, &history, total_steps, &summary)?;
-        Ok(Outcome { summary, history, test })
+        let Session { insights, model, .. } = self;
+        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned })
     }
 
     fn save(
@@ -193,6 +212,7 @@ impl Session {
         folder.write(CONFIG, config.to_toml().map_err(fit)?.as_bytes())?;
         folder.write_json(MODEL, &self.model)?;
         folder.write(WEIGHTS, &weights)?;
+        folder.write_json(REPORT, &self.insights)?;
         folder.write_json(SUMMARY, summary)?;
         folder.finish()?;
         Ok(())
@@ -229,6 +249,7 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         target_scaling,
         target: config.data.target().into(),
         classes: classes.to_vec(),
+        calibration: Calibration::default(),
         loss: config.train.loss.clone(),
         layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
     }
