@@ -77,8 +77,10 @@ impl Axis {
 /// Something that is drawn.
 #[derive(Clone, Debug)]
 pub enum Mark {
-    /// A line through points, with dots where there are few.
+    /// A line through points that are shown too, unless they are many.
     Line(Vec<[f64; 2]>, usize),
+    /// A line whose points mean nothing.
+    Curve(Vec<[f64; 2]>, usize),
     /// Dots.
     Dots(Vec<[f64; 2]>, usize),
     /// Bars side by side: where they begin and end, how high they are.
@@ -92,7 +94,9 @@ pub enum Mark {
 impl Mark {
     fn points(&self) -> Vec<[f64; 2]> {
         match self {
-            Mark::Line(points, _) | Mark::Dots(points, _) => points.clone(),
+            Mark::Line(points, _) | Mark::Curve(points, _) | Mark::Dots(points, _) => {
+                points.clone()
+            }
             Mark::Bars(bars, _) => {
                 bars.iter().flat_map(|&[from, to, high]| [[from, 0.0], [to, high]]).collect()
             }
@@ -154,7 +158,7 @@ impl Chart {
         let widest = y.ticks().iter().map(|&tick| y.say(tick).chars().count()).max().unwrap_or(1);
         let mut chart = ChartBuilder::on(root)
             .margin_top(6 * FINE)
-            .margin_right(14 * FINE)
+            .margin_right(24 * FINE)
             .margin_left(18 * FINE)
             .x_label_area_size(38 * FINE)
             .y_label_area_size((widest as i32 * 7 + 12) * FINE)
@@ -184,9 +188,9 @@ impl Chart {
                 DashedLineSeries::new([from, to], 5 * FINE, 4 * FINE, style)
             };
             match mark {
-                Mark::Line(points, colour) => {
+                Mark::Line(points, colour) | Mark::Curve(points, colour) => {
                     let points = finite(points);
-                    if points.len() <= 30 {
+                    if points.len() <= 30 && matches!(mark, Mark::Line(..)) {
                         let fill = SERIES[colour % SERIES.len()].filled();
                         let dots = points.iter().map(|&at| Circle::new(at, 5 * FINE / 2, fill));
                         chart.draw_series(dots).map_err(undrawn)?;

@@ -7,11 +7,13 @@ use serde_json::Value;
 
 use crate::support::{Done, Place, last};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "config.toml",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",
+    "report.html",
+    "report.json",
     "summary.json",
     "timings.jsonl",
 ];

@@ -165,5 +165,5 @@ pub fn importance(run: &Run) -> Section {
     let about = "Each column in turn was shuffled among the rows, so that it says nothing any more. Where the network gets \
                  much worse, it relies on that column. Columns that say the same share their importance: each can stand \
                  in for the other.";
-    Section { id: "importance", title: "What it relies on", about: about.into(), blocks }
+    Section { id: "importance", title: "Importance of the columns", about: about.into(), blocks }
 }
