@@ -34,6 +34,7 @@
 //! ```
 
 pub mod batch;
+pub mod checks;
 pub mod dataset;
 mod detect;
 pub mod digits;

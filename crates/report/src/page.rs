@@ -191,7 +191,7 @@ pub struct Card {
     pub truth: String,
     /// What was said.
     pub said: String,
-    /// How sure the network was.
+    /// How sure the network was, or how far off.
     pub sure: String,
     /// Whether that is right.
     pub right: bool,

@@ -87,6 +87,7 @@ impl Config {
                     final_div: 1e4,
                 },
                 groups: vec![],
+                extended: vec![],
             },
         }
     }

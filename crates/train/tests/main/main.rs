@@ -12,4 +12,5 @@ mod measuring;
 mod members;
 mod metrics;
 mod options;
+mod resume;
 mod stopping;

@@ -1,0 +1,63 @@
+//! Checks of images, recordings, texts and whatever else is rows of numbers in memory.
+
+use super::duplicates::of_twins;
+use super::rows::{amount, of_classes, of_shares};
+use super::{Check, Twins, row_hash};
+use crate::dataset::Dataset;
+use crate::error::thousands;
+use crate::features::Raw;
+use crate::targets::Targets;
+
+/// Looks at the samples of a training, a validation and a test part: each a data set and rows of it.
+#[must_use]
+pub fn samples(parts: [(&Dataset, &[usize]); 3]) -> Vec<Check> {
+    let [train, valid, test] = parts.map(|(_, rows)| rows.len() as u64);
+    let saw = format!(
+        "{} to learn from, {} for validation, {} for the test",
+        thousands(train),
+        thousands(valid),
+        thousands(test)
+    );
+    let mut checks = amount("samples", saw, train, 0);
+    if let Targets::Classes { names, .. } = &parts[0].0.targets {
+        let mut classes: Vec<(String, [u64; 3])> =
+            names.iter().map(|name| (name.clone(), [0; 3])).collect();
+        for (part, (data, rows)) in parts.iter().enumerate() {
+            let Targets::Classes { labels, .. } = &data.targets else { continue };
+            for &row in *rows {
+                if let Ok(class) = usize::try_from(labels[row])
+                    && let Some((_, counts)) = classes.get_mut(class)
+                {
+                    counts[part] += 1;
+                }
+            }
+        }
+        checks.extend(of_classes(&classes));
+        checks.extend(of_shares(&classes));
+    }
+    let mut twins = Twins::default();
+    for (part, (data, rows)) in parts.iter().enumerate() {
+        rows.iter().for_each(|&row| twins.add(hash(data, row), part));
+    }
+    checks.extend(of_twins(&twins));
+    checks
+}
+
+/// A hash of what the network sees of a row and of its class.
+fn hash(data: &Dataset, row: usize) -> u64 {
+    let width = data.features.width();
+    let at = row * width..(row + 1) * width;
+    let features: Vec<u8> = match data.features.raw() {
+        Raw::U8(values) => values[at].to_vec(),
+        Raw::F32(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
+        Raw::I64(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
+    };
+    let target: Vec<u8> = match &data.targets {
+        Targets::Classes { labels, .. } => labels[row].to_le_bytes().to_vec(),
+        Targets::Values { values, dims } => {
+            values[row * dims..(row + 1) * dims].iter().flat_map(|x| x.to_le_bytes()).collect()
+        }
+        Targets::Sequence { .. } => vec![],
+    };
+    row_hash([features, target])
+}
