@@ -86,9 +86,12 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
     Ok(Section { id: "calibration", title: "Calibration", about: about.into(), blocks })
 }
 
+/// Rows of a bin below which chance alone moves its dot too far.
+const FEW: f64 = 5.0;
+
 fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
     let points = |bins: &[[f64; 3]]| -> Vec<[f64; 2]> {
-        bins.iter().filter(|bin| bin[2] > 0.0).map(|&[stated, seen, _]| [stated, seen]).collect()
+        bins.iter().filter(|bin| bin[2] >= FEW).map(|&[stated, seen, _]| [stated, seen]).collect()
     };
     let marks = vec![
         Mark::Diagonal,
@@ -115,12 +118,12 @@ fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
         figure(
             &reliability,
             &legend,
-            "Before and after what it puts out was divided by the temperature.",
+            "Before and after what it puts out was divided by the temperature; dots of fewer than five rows are left out.",
         )?,
         figure(
             &rows,
             &[],
-            "How many rows stand behind each dot: where there are few, chance moves it.",
+            "How many rows stand behind each dot, after: where there are few, chance moves it.",
         )?,
     ]))
 }
