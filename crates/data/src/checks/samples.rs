@@ -2,10 +2,9 @@
 
 use super::duplicates::of_twins;
 use super::rows::{amount, of_classes, of_shares};
-use super::{Check, Twins, row_hash};
+use super::{Check, Twins};
 use crate::dataset::Dataset;
 use crate::error::thousands;
-use crate::features::Raw;
 use crate::targets::Targets;
 
 /// Looks at the samples of a training, a validation and a test part: each a data set and rows of it.
