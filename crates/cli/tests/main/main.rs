@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod kinds;
+mod resume;
 mod runs;
 mod support;

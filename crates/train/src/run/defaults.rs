@@ -11,6 +11,7 @@ use thalweg_nn::{Answer, Loss, Schedule, losses};
 use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
 use super::network::NetworkConfig;
 use crate::BatchSize;
+use crate::judge::threshold::Metric;
 
 /// The training rows up to which a set is small: it gets more epochs of smaller batches.
 const SMALL_SET: usize = 5_000;
@@ -73,6 +74,8 @@ impl Config {
                 mixup: 0.0,
                 noise: 0.0,
                 augment: vec![],
+                metric: Metric::Accuracy,
+                balance: false,
                 isa: isa_name(Isa::detect()).into(),
                 loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
@@ -84,6 +87,7 @@ impl Config {
                     final_div: 1e4,
                 },
                 groups: vec![],
+                extended: vec![],
             },
         }
     }
@@ -139,7 +143,7 @@ impl Habits {
 }
 
 /// The network for a kind of data.
-fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
+pub(super) fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
     match encoding {
         _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
         Encoding::Values => "mlp",
@@ -202,8 +206,8 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &'a Encoding, goal: Objective) ->
                 numbers: &table.layout.numbers,
                 categories: &table.layout.categories,
                 texts: &table.layout.texts,
-                images: &[],
-                sounds: &[],
+                images: &table.layout.images,
+                sounds: &table.layout.sounds,
                 rows: table.layout.rows,
                 answer: match &data.targets {
                     Targets::Classes { .. } | Targets::Sequence { .. } => Answer::Classes,
