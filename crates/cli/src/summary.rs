@@ -146,7 +146,27 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         (format!("thalweg evaluate {shown}"), "how well it does on the test rows"),
         use_it,
         (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
+        (format!("thalweg resume {shown} --epochs +5"), "train on"),
         (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
+    ] {
+        output::line(format!("  {command:<56}  {what}"))?;
+    }
+    output::line(format!("\n{}", path.display()))
+}
+
+/// What is left of a training that was interrupted.
+pub fn interrupted(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let kept = match outcome.history.restored {
+        true => format!("the weights of epoch {}, the best one so far", outcome.history.best_epoch),
+        false => "the last weights".to_string(),
+    };
+    let steps = count(outcome.history.steps);
+    output::line(format!("\ninterrupted after {steps} steps; saved a checkpoint, and {kept}"))?;
+    output::line("\nnext")?;
+    let shown = shown(path);
+    for (command, what) in [
+        (format!("thalweg resume {shown}"), "go on, as if it had never been stopped"),
+        (format!("thalweg evaluate {shown}"), "how well it does as it is"),
     ] {
         output::line(format!("  {command:<56}  {what}"))?;
     }
@@ -188,7 +208,7 @@ fn columns(task: Task) -> Vec<Column> {
 }
 
 /// A path as short as it can be typed here.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
     let text = short.unwrap_or(path).display().to_string();

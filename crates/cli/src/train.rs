@@ -86,6 +86,9 @@ pub struct Args {
     /// The latest rows by this column are for the test, those before them for validation
     #[arg(long, value_name = "COL", help_heading = "Data")]
     time_col: Option<String>,
+    /// Leave out files that are damaged and rows that cannot be read; they are counted and listed
+    #[arg(long, help_heading = "Data")]
+    skip_bad: bool,
     /// Where file names hold the class, such as '{label}_{speaker}_{take}.wav'
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     label_pattern: Option<String>,
@@ -129,20 +132,40 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let source = draft.data_path().unwrap_or_else(|| DEFAULT_DATA.to_string());
     let session = Session::prepare(&draft, &source, threads)?;
     let folder = RunFolder::claim(&session.data.learn.name, args.out.as_deref(), args.overwrite)?;
+    let view = View { json: args.json, quiet: args.quiet, threads };
+    carry_out(session, folder, &[], &view, started)
+}
+
+/// How a training is shown.
+pub struct View {
+    pub json: bool,
+    pub quiet: bool,
+    pub threads: usize,
+}
+
+/// Trains what is prepared, shows it and says what to do next. `notes` are printed first; `started` is when the
+/// program's work began.
+pub fn carry_out(
+    session: Session,
+    folder: RunFolder,
+    notes: &[String],
+    view: &View,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
     let path = folder.path().to_path_buf();
     catch_interrupts();
-
-    match args.json {
+    match view.json {
         true => output::json(&json!({ "run": path.display().to_string() }))?,
         false => output::line(path.display().to_string())?,
     }
-    if !args.json && !args.quiet {
+    if !view.json && !view.quiet {
         if let Some(columns) = summary::table_columns(&session.data) {
             output::remark(columns);
         }
-        output::remark(summary::overview(&session, threads));
+        output::remark(summary::overview(&session, view.threads));
+        notes.iter().for_each(output::remark);
     }
-    let show = match (args.quiet, args.json) {
+    let show = match (view.quiet, view.json) {
         (true, _) => Show::Nothing,
         (false, true) => Show::Json,
         (false, false) => Show::People,
@@ -152,18 +175,20 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
+    let interrupted = outcome.history.stopped == Stopped::Interrupted;
     // The run is whole without its page.
-    if let Err(error) = thalweg_report::write(&path) {
+    if !interrupted && let Err(error) = thalweg_report::write(&path) {
         output::remark(format!("warning: the report was not written: {}", error.message()));
     }
 
-    match args.json {
-        true => print_json(&path, &outcome)?,
-        false => summary::print(&path, &outcome)?,
+    match (view.json, interrupted) {
+        (true, _) => print_json(&path, &outcome)?,
+        (false, true) => summary::interrupted(&path, &outcome)?,
+        (false, false) => summary::print(&path, &outcome)?,
     }
-    Ok(match outcome.history.stopped {
-        Stopped::Interrupted => ExitCode::from(INTERRUPTED),
-        _ => ExitCode::SUCCESS,
+    Ok(match interrupted {
+        true => ExitCode::from(INTERRUPTED),
+        false => ExitCode::SUCCESS,
     })
 }
 
@@ -219,6 +244,9 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
         if let Some(value) = value {
             draft.put(format!("{flag} {value}"), key, value);
         }
+    }
+    if args.skip_bad {
+        draft.put("--skip-bad", "data.skip_bad", true);
     }
     if args.balance {
         draft.put("--balance", "train.balance", true);

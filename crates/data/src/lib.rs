@@ -34,6 +34,7 @@
 //! ```
 
 pub mod batch;
+pub mod checks;
 pub mod dataset;
 mod detect;
 pub mod digits;
@@ -53,7 +54,7 @@ pub mod readers;
 mod samples;
 pub mod scaling;
 pub mod source;
-mod spill;
+pub mod spill;
 pub mod split;
 pub mod suggest;
 mod table;

@@ -2,6 +2,7 @@
 
 mod aim;
 mod augment;
+mod checkpoint;
 mod counts;
 mod diverged;
 pub mod error;
@@ -21,6 +22,7 @@ mod step;
 mod trainer;
 
 pub use augment::Augment;
+pub use checkpoint::{Checkpoint, Standing};
 pub use error::TrainError;
 pub use generate::{Generator, Sampling, Translator};
 pub use history::{
@@ -30,7 +32,7 @@ pub use metrics::{
     ClassCounts, ClassScores, Classification, LabelCounts, Labels, Metrics, PlaceCounts,
     Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
 };
-pub use options::{BatchSize, FitOptions};
+pub use options::{BatchSize, Extension, FitOptions};
 pub use part::Part;
 pub use sample::Sample;
 pub use trainer::Trainer;

@@ -3,5 +3,6 @@
 mod bad_input;
 mod judging;
 mod kinds;
+mod resume;
 mod runs;
 mod support;

@@ -12,7 +12,7 @@ use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
 use super::network::NetworkConfig;
 use crate::judge::threshold::Metric;
-use crate::{Augment, BatchSize, FitOptions, TrainError};
+use crate::{Augment, BatchSize, Extension, FitOptions, TrainError};
 
 /// A run, fully described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -148,6 +148,9 @@ pub struct TrainConfig {
     /// What is different for some parameters.
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// What `thalweg resume` added to the run after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
 }
 
 impl Config {
@@ -182,6 +185,7 @@ impl TrainConfig {
             mixup: self.mixup,
             noise: self.noise,
             augment: self.augment.clone(),
+            extended: self.extended.clone(),
             max_time,
         }
     }

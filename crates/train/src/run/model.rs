@@ -13,7 +13,7 @@ use thalweg_nn::{Activations, Dag, Loss, NodeSpec, StoreError, Updater};
 use super::calibration::Calibration;
 use super::config::Config;
 use super::error::RunError;
-use super::folder::{CONFIG, MODEL, WEIGHTS};
+use super::folder::{CONFIG, LAST, MODEL, WEIGHTS};
 use super::task::Task;
 use crate::{Sample, TrainError, Trainer};
 
@@ -231,7 +231,10 @@ pub fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
         }
         std::io::ErrorKind::NotFound => not_a_run(
             format!("it has no {name}"),
-            "give the folder that `thalweg train` printed; a run that was killed has none",
+            match run.join(LAST).exists() {
+                true => "its training was stopped; go on with it: `thalweg resume RUN`",
+                false => "give the folder that `thalweg train` printed",
+            },
         ),
         _ => RunError::Io { doing: "read", path, source, hint: "check the permissions" },
     })

@@ -9,6 +9,8 @@ mod kinds;
 mod labels;
 mod learning;
 mod measuring;
+mod members;
 mod metrics;
 mod options;
+mod resume;
 mod stopping;
