@@ -86,6 +86,9 @@ pub struct Args {
     /// The latest rows by this column are for the test, those before them for validation
     #[arg(long, value_name = "COL", help_heading = "Data")]
     time_col: Option<String>,
+    /// Leave out files that are damaged and rows that cannot be read; they are counted and listed
+    #[arg(long, help_heading = "Data")]
+    skip_bad: bool,
     /// Where file names hold the class, such as '{label}_{speaker}_{take}.wav'
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     label_pattern: Option<String>,
@@ -241,6 +244,9 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
         if let Some(value) = value {
             draft.put(format!("{flag} {value}"), key, value);
         }
+    }
+    if args.skip_bad {
+        draft.put("--skip-bad", "data.skip_bad", true);
     }
     if args.balance {
         draft.put("--balance", "train.balance", true);

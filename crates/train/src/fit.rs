@@ -269,14 +269,6 @@ impl<'a, N: Network> Fit<'a, N> {
         }
     }
 
-    /// The rows of the step that batch `i` of an epoch of these rows belongs to.
-    fn step_of<'r>(&self, i: usize, order: &'r [usize]) -> &'r [usize] {
-        let (batch, accumulate) = (self.batches.batch_size(), self.options.accumulate);
-        let first = i / accumulate * accumulate;
-        let end = first.saturating_add(accumulate).saturating_mul(batch).min(order.len());
-        &order[first * batch..end]
-    }
-
     pub(crate) fn lr(&self) -> f64 {
         let State { steps, total_steps, .. } = self.state;
         let extended = self.options.extended.iter().find_map(|extension| extension.lr(steps));
@@ -352,14 +344,24 @@ impl<'a, N: Network> Fit<'a, N> {
         let began = Instant::now();
         let epoch = self.state.epoch;
         let mut ended = None;
-        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().collect();
         let seen_before = self.state.tally.rows;
         let batch = self.batches.batch_size();
-        for (i, rows) in order.chunks(batch).enumerate().skip(self.state.batch) {
+        let batches = self.batches.clone();
+        let mut steps = batches.several(epoch as u64 - 1, self.options.accumulate);
+        let mut step = Vec::new();
+        for i in 0..batches.count() {
+            let within = i % self.options.accumulate * batch;
+            if within == 0 {
+                step = steps.next().unwrap_or_default();
+            }
+            if i < self.state.batch {
+                continue;
+            }
+            let rows = &step[within..(within + batch).min(step.len())];
             if self.options.extended.iter().any(|extension| extension.from == self.state.steps) {
                 self.state.monitor.be_patient();
             }
-            let of_step = self.goal.places(self.train, self.step_of(i, &order));
+            let of_step = self.goal.places(self.train, &step);
             let report = self.batch(epoch, i, rows, of_step)?;
             if self.state.skipped_in_a_row >= SKIPPED_IN_A_ROW {
                 return Err(self.diverged(epoch));
@@ -389,7 +391,7 @@ impl<'a, N: Network> Fit<'a, N> {
         // Who is in a hurry does not wait for a validation in the middle of an epoch.
         let hurried = matches!(ended, Some(Stopped::Interrupted | Stopped::MaxTime));
         let valid = match self.valid {
-            Some(valid) if !hurried || rows == order.len() => {
+            Some(valid) if !hurried || rows == self.used() => {
                 Some(self.trainer.evaluate(valid, EVALUATED_AT_ONCE)?)
             }
             _ => None,
