@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use thalweg_data::Encoding;
 use thalweg_train::Stopped;
 use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::session::Outcome;
@@ -28,7 +29,14 @@ pub fn table_columns(data: &RunData) -> Option<String> {
         0 => String::new(),
         n => format!("\n… and {n} more"),
     };
-    Some(format!("{}{more}\n", left_table(&header, rows)))
+    let target = match &data.encoding {
+        Encoding::Table(table) => {
+            let target = &table.target;
+            format!("\n\ntarget   {}: {}", target.column, target.reason)
+        }
+        _ => String::new(),
+    };
+    Some(format!("{}{more}{target}", left_table(&header, rows)))
 }
 
 /// At most so much of a text that a table keeps its form.

@@ -18,5 +18,7 @@ mod sets;
 mod sources;
 mod splits;
 mod tables;
+mod tabular;
+mod tabular_parts;
 mod tagged;
 mod texts;
