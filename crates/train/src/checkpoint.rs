@@ -126,7 +126,7 @@ impl Standing<'_> {
 /// trainer().fit(&train, None, &options, &mut broken)?;
 /// let mut resumed = trainer();
 /// resumed.resume(&train, None, &options, &Checkpoint::from_bytes(broken.1)?, &mut ())?;
-/// assert_eq!(resumed.store().value("layers.1.weight"), whole.store().value("layers.1.weight"));
+/// assert_eq!(resumed.store().value("1.weight"), whole.store().value("1.weight"));
 /// # Ok::<(), thalweg_train::TrainError>(())
 /// ```
 pub struct Checkpoint {
