@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use crate::support::{Done, Place, last};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "checkpoints",
     "config.toml",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",
+    "report.html",
     "summary.json",
     "timings.jsonl",
 ];
