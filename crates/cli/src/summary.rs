@@ -109,6 +109,7 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
     output::line(format!("\n{}", table(&header, rows)))?;
+    outcome.notes.iter().try_for_each(|note| output::line(format!("note      {note}")))?;
     let said = baselines(&summary.baselines);
     if !said.is_empty() {
         output::line(format!("\nbaseline  {}", said.join("\n          ")))?;

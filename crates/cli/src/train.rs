@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::json;
 use thalweg_train::Stopped;
@@ -162,14 +162,13 @@ pub fn carry_out(
         (false, false) => Show::People,
     };
     let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
-    let left = max_time.map(|limit| time_to_fit(limit, started.elapsed()));
+    let left = max_time.map(|limit| limit.saturating_sub(started.elapsed()));
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
     let interrupted = outcome.history.stopped == Stopped::Interrupted;
     // The run is whole without its page.
-    if !interrupted
-        && let Err(error) = thalweg_report::write(&path) {
+    if !interrupted && let Err(error) = thalweg_report::write(&path) {
         output::remark(format!("warning: the report was not written: {}", error.message()));
     }
 
@@ -251,13 +250,6 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
         draft.put(format!("--max-time {time}"), "train.max_time", time.as_str());
     }
     Ok(draft)
-}
-
-/// What of the time limit is left for the fit, after what went before and what measuring and saving may take.
-fn time_to_fit(limit: Duration, spent: Duration) -> Duration {
-    let reserve = (limit / 10).clamp(Duration::from_millis(200), Duration::from_secs(10));
-    // Never nothing: one step is always made.
-    limit.saturating_sub(spent + reserve).max(Duration::from_millis(1))
 }
 
 fn print_json(path: &Path, outcome: &Outcome) -> Result<(), Failure> {

@@ -318,7 +318,11 @@ impl<'a, N: Network> Fit<'a, N> {
             if let (Some(plateau), Some(loss)) = (plateau, monitor.watched(&report)) {
                 plateau.observe(loss);
             }
-            let interrupted = observer.epoch(&report) == Control::Stop;
+            let said = match observer.epoch(&report) {
+                Control::Stop => Some(Stopped::Interrupted),
+                Control::Enough => Some(Stopped::MaxTime),
+                Control::Go => None,
+            };
             epochs.push(report);
             if self.options.health {
                 self.news.extend(self.state.health.judge(&self.state.epochs));
@@ -326,9 +330,10 @@ impl<'a, N: Network> Fit<'a, N> {
             }
             let is_whole = self.state.batch == self.batches.count();
             let ended = ended
-                .or(interrupted.then_some(Stopped::Interrupted))
+                .or(said.filter(|said| *said == Stopped::Interrupted))
                 .or(verdict)
                 .or((epoch == self.options.epochs).then_some(Stopped::Epochs))
+                .or(said)
                 .or(self.out_of_time(started).then_some(Stopped::MaxTime));
             if is_whole {
                 (self.state.epoch, self.state.batch) = (epoch + 1, 0);
@@ -387,7 +392,8 @@ impl<'a, N: Network> Fit<'a, N> {
             let is_step = self.place(i) == Place::Last;
             ended = match observer.batch(&report) {
                 Control::Stop => Some(Stopped::Interrupted),
-                Control::Go if !is_step => None,
+                Control::Go | Control::Enough if !is_step => None,
+                Control::Enough => Some(Stopped::MaxTime),
                 Control::Go if Some(self.state.steps) == self.options.max_steps => {
                     Some(Stopped::MaxSteps)
                 }

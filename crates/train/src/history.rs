@@ -13,6 +13,8 @@ pub enum Control {
     Go,
     /// It ends as after an interruption: [`Stopped::Interrupted`].
     Stop,
+    /// It ends with the step, as by a time limit: [`Stopped::MaxTime`].
+    Enough,
 }
 
 /// Watches a training, and can end it. Observers see numbers only: the weights are the same bits with and without them.

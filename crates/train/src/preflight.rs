@@ -80,7 +80,15 @@ impl<N: Network> Fit<'_, N> {
                 break;
             }
         }
-        checks.insert(0, initial_loss(&self.trainer.loss, kind, matches!(self.trainer.aim, Aim::Scaled(_)), losses[0]));
+        checks.insert(
+            0,
+            initial_loss(
+                &self.trainer.loss,
+                kind,
+                matches!(self.trainer.aim, Aim::Scaled(_)),
+                losses[0],
+            ),
+        );
         checks.push(one_batch(&losses, rows.len()));
         Ok((checks, step))
     }
@@ -157,18 +165,17 @@ fn one_batch(losses: &[f64], rows: usize) -> Check {
     let least = losses[steps.saturating_sub(3)..].iter().copied().fold(f64::INFINITY, f64::min);
     let saw = format!("{rows} rows, loss {first:.4} → {least:.4} in {steps} steps");
     match () {
-        _ if steps < STEPS / 3 => Check {
-            name,
-            saw: "not tried: a step takes too long".into(),
-            ..Check::default()
-        },
+        _ if steps < STEPS / 3 => {
+            Check { name, saw: "not tried: a step takes too long".into(), ..Check::default() }
+        }
         _ if least < first * LEFT || least < 1e-3 => Check { name, saw, ..Check::default() },
         _ => Check {
             name,
             status: Status::Warn,
             saw: format!("{saw}: it is hardly learned"),
-            action: "try a higher learning rate (`--lr find`), a larger network or less regularisation"
-                .into(),
+            action:
+                "try a higher learning rate (`--lr find`), a larger network or less regularisation"
+                    .into(),
         },
     }
 }

@@ -170,7 +170,10 @@ impl Health {
                 found.push(finding(
                     "update_ratio",
                     layer_of(name),
-                    format!("a step changes its weights by {:.0} %; about 0.1 % is usual", mean * 100.0),
+                    format!(
+                        "a step changes its weights by {:.0} %; about 0.1 % is usual",
+                        mean * 100.0
+                    ),
                     "try a lower learning rate, or a warm-up",
                 ));
             }
@@ -237,13 +240,7 @@ fn of_curves(epochs: &[EpochReport]) -> Vec<Finding> {
 }
 
 fn finding(kind: &str, layer: &str, saw: String, try_this: &str) -> Finding {
-    Finding {
-        kind: kind.into(),
-        layer: layer.into(),
-        epoch: 0,
-        saw,
-        try_this: try_this.into(),
-    }
+    Finding { kind: kind.into(), layer: layer.into(), epoch: 0, saw, try_this: try_this.into() }
 }
 
 /// A parameter's layer: `3.weight` is of `3`.

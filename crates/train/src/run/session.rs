@@ -1,6 +1,6 @@
 //! A training from a draft to a finished run folder.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use thalweg_nn::{Dag, EntryKind, Schedule};
 use super::VERSION;
 use super::baselines::baselines;
 use super::blame::{configured, unbuilt};
-use super::checkpoint::Recorder;
+use super::checkpoint::{Budget, Recorder};
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
 use super::defaults::shapes;
@@ -21,7 +21,9 @@ use super::folder::{CONFIG, DATA, METRICS, MODEL, RunFolder, TIMINGS, WEIGHTS};
 use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
-use crate::{Checkpoint, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer};
+use crate::{
+    Checkpoint, EpochReport, History, Metrics, Observer, Part, Stopped, TrainError, Trainer,
+};
 
 /// Rows of a batch where nothing is learned.
 pub const EVALUATION_BATCH: usize = 256;
@@ -81,6 +83,8 @@ pub struct Outcome {
     pub history: History,
     /// On the test rows, where there are any.
     pub test: Option<Metrics>,
+    /// What there was no time for.
+    pub notes: Vec<String>,
 }
 
 impl Session {
@@ -128,7 +132,8 @@ impl Session {
         self.trainer.store().numel()
     }
 
-    /// Trains, measures and saves, from the beginning or from where a resumed run stands. `max_time` limits the fit alone. An
+    /// Trains, measures and saves, from the beginning or from where a resumed run stands. `max_time` limits all of
+    /// it, saving included: where it is short, fewer rows are measured on. An
     /// interrupted training is saved so that it can be used and resumed; it is not measured on the test rows.
     ///
     /// # Errors
@@ -140,14 +145,16 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, RunError> {
         self.begin(&folder)?;
-        let options = self.config.train.fit_options(max_time);
+        let options = self.config.train.fit_options(None);
+        let measured = [PartName::Valid, PartName::Test].map(|part| self.data.rows(part).len());
+        let mut budget = Budget::new(max_time, measured.iter().sum());
         let Session { data, scaling, trainer, model, config, from, .. } = &mut self;
         let [train, valid, test] =
             [PartName::Train, PartName::Valid, PartName::Test].map(|part| data.part(part, scaling));
         let Some(train) = train else {
             return Err(DataError::NoRows { what: "train" }.into());
         };
-        let mut recorder = Recorder::new(&mut folder, observer);
+        let mut recorder = Recorder::new(&mut folder, observer, &mut budget);
         let history = match from {
             Some(from) => trainer.resume(&train, valid.as_ref(), &options, from, &mut recorder),
             None => trainer.fit(&train, valid.as_ref(), &options, &mut recorder),
@@ -173,19 +180,36 @@ impl Session {
         };
         if history.stopped == Stopped::Interrupted {
             self.save_weights(&folder)?;
-            return Ok(Outcome { summary, history, test: None });
+            return Ok(Outcome { summary, history, test: None, notes: vec![] });
         }
-        let mut measure = |part: Option<&crate::Part<'_>>| -> Result<Option<Metrics>, RunError> {
-            part.map(|part| Ok(trainer.evaluate(part, EVALUATION_BATCH)?)).transpose()
+        // The most important first: each may take a share of the time that is left then.
+        let mut notes = Vec::new();
+        let mut measure = |name: &str, share, part: Option<Part<'_>>| {
+            let Some(part) = part else { return Ok(None) };
+            let n = budget.rows_in(share, part.rows.len());
+            if n < part.rows.len() {
+                let all = part.rows.len();
+                notes.push(format!("{name}: for lack of time measured on {n} of {all} rows"));
+            }
+            if n == 0 {
+                return Ok(None);
+            }
+            let some: Vec<usize> = (0..n).map(|i| part.rows[i * part.rows.len() / n]).collect();
+            let began = Instant::now();
+            let metrics = trainer.evaluate(&Part { rows: &some, ..part }, EVALUATION_BATCH)?;
+            budget.measured(n as u64, began.elapsed().as_secs_f64());
+            Ok::<_, RunError>(Some(metrics))
         };
-        let scores = [measure(Some(&train))?, measure(valid.as_ref())?, measure(test.as_ref())?];
+        let test_scores = measure("test", 0.5, test)?;
+        let valid_scores = measure("valid", 0.7, valid)?;
+        let scores = [measure("train", 0.9, Some(train))?, valid_scores, test_scores];
         summary.baselines =
             baselines(&data.encoding, &train, valid.as_ref(), test.or(valid).as_ref());
         [summary.train, summary.valid, summary.test] =
             scores.each_ref().map(|scores| figures(scores.as_ref()));
         let [.., test] = scores;
         self.end(folder, &history, total_steps, &summary)?;
-        Ok(Outcome { summary, history, test })
+        Ok(Outcome { summary, history, test, notes })
     }
 
     /// Writes what says what the run is.
