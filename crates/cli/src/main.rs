@@ -7,6 +7,7 @@ mod datasets;
 mod evaluate;
 mod failure;
 mod generate;
+mod init;
 mod inspect;
 mod output;
 mod predict;
@@ -16,6 +17,7 @@ mod resume;
 mod step;
 mod summary;
 mod train;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,7 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   thalweg train                              learn handwritten digits (inside the program)
   thalweg train mnist/ --epochs 5            learn from a folder of IDX files
+  thalweg init people.csv --target income --out people.toml   every choice, explained
   thalweg resume runs/digits-1               go on with a training that was stopped
   thalweg evaluate runs/digits-1             measure on the rows that were held out
   thalweg predict runs/digits-1 digits       one prediction a row, as CSV
@@ -40,6 +43,8 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Write a configuration with every choice explained, to be edited before training
+    Init(init::Args),
     /// Train a network and save the run
     Train(Box<train::Args>),
     /// Go on with a training that was stopped, or extend a finished one
@@ -60,6 +65,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
+        Verb::Init(args) => init::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(&args),
         Verb::Resume(args) => resume::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),

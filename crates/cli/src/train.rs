@@ -101,6 +101,12 @@ pub struct Args {
     horizon: Option<i64>,
     #[arg(long, value_name = "NAME", help = preset_names())]
     preset: Option<String>,
+    /// Count the rows of every class the same together, however many there are (class weights)
+    #[arg(long)]
+    balance: bool,
+    /// What the threshold of two classes is chosen for: accuracy, f1, balanced_accuracy or auc [default: accuracy]
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
     /// Print one JSON object a line instead of tables; the last one is the summary
     #[arg(long)]
     json: bool,
@@ -235,6 +241,12 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
         if let Some(value) = value {
             draft.put(format!("{flag} {value}"), key, value);
         }
+    }
+    if args.balance {
+        draft.put("--balance", "train.balance", true);
+    }
+    if let Some(metric) = &args.metric {
+        draft.put(format!("--metric {metric}"), "train.metric", metric.as_str());
     }
     if let Some(size) = &args.batch_size {
         let origin = format!("--batch-size {size}");

@@ -1,5 +1,6 @@
 //! What kind of data a path holds, where nobody says it: by the names of files, and for tables by their columns.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::DataError;
@@ -88,16 +89,13 @@ impl Found {
         }
         let name = self.path.to_string_lossy();
         if self.form == Form::File && !has(&name, ZIP) {
-            if has(&name, TABLES) {
-                return table_kind(
-                    &TableSource::at(self, options.header, options.skip_bad)?,
-                    options,
-                );
+            if is_table_name(&name) {
+                return table_kind(&self.source(options)?, options);
             }
             let files = Files::single(&self.path);
             return match kind_of(&name) {
                 Some(Kind::Language) if is_table(&self.path)? => {
-                    table_kind(&TableSource::at(self, options.header, options.skip_bad)?, options)
+                    table_kind(&self.source(options)?, options)
                 }
                 Some(kind) => Ok(kind),
                 None => Err(self.unknown(&files)),
@@ -106,10 +104,16 @@ impl Found {
         let files = self.all()?;
         let of = |kind| files.names().filter(|name| has(name, endings(kind))).count();
         let counts = [Kind::Audio, Kind::Images, Kind::Language].map(|kind| (of(kind), kind));
+        let tables = files.names().filter(|name| is_table_name(name)).count();
         match counts.into_iter().max_by_key(|(count, _)| *count) {
+            Some((count, _)) if tables > count => table_kind(&self.source(options)?, options),
             Some((count, kind)) if count > 0 => Ok(kind),
             _ => Err(self.unknown(&files)),
         }
+    }
+
+    fn source(&self, options: &SourceOptions) -> Result<TableSource, DataError> {
+        TableSource::at(self, options.header, options.skip_bad)
     }
 
     /// The table in the file, or in all text files of a folder, a zip or a pattern.
@@ -259,10 +263,29 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
         None => last,
     };
     let others: Vec<usize> = (0..names.len()).filter(|&column| column != target).collect();
-    Ok(match others[..] {
-        [only] if !is_numeric(only) => Kind::Text,
-        _ => Kind::Table,
-    })
+    let [only] = others[..] else {
+        // Of names and what goes with them the names are read; a row that they name would say nothing.
+        let mut rich = others.iter().filter(|&&column| is_rich(&head.columns[column]));
+        let names = rich.next().is_some_and(|&first| are_words(&head.columns[first]));
+        let texts = others.iter().all(|&column| !is_numeric(column));
+        return Ok(if texts && names && rich.next().is_none() { Kind::Text } else { Kind::Table });
+    };
+    Ok(if is_numeric(only) { Kind::Table } else { Kind::Text })
+}
+
+/// Whether three of four cells are different.
+fn is_rich(cells: &Cells) -> bool {
+    let different: BTreeSet<_> = (0..cells.len()).map(|row| cells.text(row)).collect();
+    different.len() * 4 >= cells.len() * 3
+}
+
+/// Whether most cells are a single word of letters, as names are.
+fn are_words(cells: &Cells) -> bool {
+    let word = |row: &usize| {
+        let cell = cells.text(*row);
+        !cell.contains(|c: char| c.is_ascii_digit() || c.is_whitespace())
+    };
+    (0..cells.len()).filter(word).count() * 2 > cells.len()
 }
 
 /// Whether a column counts up, as times do.

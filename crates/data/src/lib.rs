@@ -34,6 +34,7 @@
 //! ```
 
 pub mod batch;
+pub mod checks;
 pub mod dataset;
 mod detect;
 pub mod digits;
@@ -46,13 +47,14 @@ mod idx_problem;
 mod idx_set;
 pub mod options;
 mod pattern;
+pub mod picture;
 pub mod place;
 pub mod random;
 pub mod readers;
 mod samples;
 pub mod scaling;
 pub mod source;
-mod spill;
+pub mod spill;
 pub mod split;
 pub mod suggest;
 mod table;

@@ -224,6 +224,9 @@ pub struct SourceOptions {
     /// Audio: mel bands; else 40.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mels: Option<usize>,
+    /// Tables: megabytes that the rows may take in memory; more of them lie in a temporary file. Else 256.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<usize>,
     /// Files that are damaged and rows that cannot be read are left out, counted and listed; else the first one is an
     /// error.
     #[serde(skip_serializing_if = "is_false")]
@@ -236,9 +239,9 @@ fn is_false(yes: &bool) -> bool {
 
 impl SourceOptions {
     /// Every option by name, whether it is given, and the kinds of data it is for.
-    fn given(&self) -> [(&'static str, bool, &'static [Kind]); 27] {
+    fn given(&self) -> Vec<(&'static str, bool, &'static [Kind])> {
         use Kind::{Audio, Images, Labelled, Language, Pairs, Ratings, Series, Table, Text};
-        [
+        vec![
             ("target", self.target.is_some(), &Kind::ALL),
             ("transform", self.transform.is_some(), &[Text]),
             ("types", self.types.is_some(), &[Table]),
@@ -260,12 +263,13 @@ impl SourceOptions {
             ("length", self.length.is_some(), &[Text, Labelled, Pairs, Table]),
             ("window", self.window.is_some(), &[Language, Series]),
             ("horizon", self.horizon.is_some(), &[Series]),
-            ("size", self.size.is_some(), &[Images]),
-            ("channels", self.channels.is_some(), &[Images]),
-            ("frames", self.frames.is_some(), &[Audio, Images]),
-            ("rate", self.rate.is_some(), &[Audio]),
-            ("mels", self.mels.is_some(), &[Audio]),
-            ("skip_bad", self.skip_bad, &[Audio, Images]),
+            ("size", self.size.is_some(), &[Images, Table]),
+            ("channels", self.channels.is_some(), &[Images, Table]),
+            ("frames", self.frames.is_some(), &[Audio, Images, Table]),
+            ("rate", self.rate.is_some(), &[Audio, Table]),
+            ("mels", self.mels.is_some(), &[Audio, Table]),
+            ("memory", self.memory.is_some(), &[Table]),
+            ("skip_bad", self.skip_bad, &[Audio, Images, Table]),
         ]
     }
 
@@ -277,7 +281,7 @@ impl SourceOptions {
 
     /// The names of all options.
     pub fn names() -> impl Iterator<Item = &'static str> {
-        let given = SourceOptions::default().given().map(|(name, ..)| name);
+        let given = SourceOptions::default().given().into_iter().map(|(name, ..)| name);
         std::iter::once("kind").chain(given)
     }
 

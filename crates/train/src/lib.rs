@@ -11,6 +11,7 @@ pub mod generate;
 mod goal;
 mod health;
 pub mod history;
+pub mod judge;
 pub mod metrics;
 mod monitor;
 pub mod options;
@@ -31,7 +32,7 @@ pub use history::{
 };
 pub use metrics::{
     ClassCounts, ClassScores, Classification, LabelCounts, Labels, Metrics, PlaceCounts,
-    Reconstruction, Regression, RegressionSums, Sequences,
+    Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
 };
 pub use options::{BatchSize, Extension, FitOptions};
 pub use part::Part;

@@ -47,6 +47,33 @@ pub struct Classification {
     /// How many rows of class i (row) were predicted as class j (column).
     #[serde(default)]
     pub confusion: Vec<Vec<u64>>,
+    /// How good the probabilities are, where they were looked at.
+    #[serde(flatten)]
+    pub probabilities: Option<Probabilities>,
+}
+
+/// How good the probabilities of a classifier are, whatever class is then said.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probabilities {
+    /// The area under the ROC curve: of two classes of the second, of more the mean of each class against the others
+    /// that there are rows to tell from. Absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Average precision, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// The mean −ln p of the truth, with the temperature; `loss` is without.
+    pub loss_calibrated: f64,
+    /// The Brier score, with the temperature.
+    pub brier: f64,
+    /// The expected calibration error over 15 bins, with the temperature.
+    pub calibration_error: f64,
+    /// From more than which probability on the second of two classes was said, where that is not 0.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// The accuracy at 0.5, where the threshold is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_at_half: Option<f64>,
 }
 
 /// How well one class is predicted.
@@ -229,6 +256,7 @@ impl ClassCounts {
             f1_macro: mean(|class| class.f1),
             classes,
             confusion,
+            probabilities: None,
         }
     }
 }

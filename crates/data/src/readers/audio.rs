@@ -26,6 +26,7 @@ use crate::error::DataError;
 use crate::features::{Features, Raw};
 use crate::files::Files;
 use crate::options::SourceOptions;
+use crate::place::Place;
 use crate::samples::{Samples, unlabelled};
 use crate::source::Loaded;
 
@@ -38,7 +39,7 @@ const MELS: usize = 40;
 /// The share of the training recordings that are not cut, in percent.
 const WHOLE: usize = 95;
 /// The least of a decibel, and what silence is.
-const FLOOR: f64 = -80.0;
+pub(crate) const FLOOR: f64 = -80.0;
 /// Power that counts as silence.
 const SILENCE: f64 = 1e-10;
 
@@ -90,12 +91,27 @@ impl Audio {
         groups: &[&[usize]],
         options: &SourceOptions,
     ) -> Result<Audio, DataError> {
-        let mut rates: BTreeMap<u32, usize> = BTreeMap::new();
         let mut headers = Vec::new();
         for group in groups {
-            let (rate, length) = wav::header(&files.read(group[0])?, &files.place(group[0]))?;
-            *rates.entry(rate).or_default() += 1;
-            headers.push((rate, length));
+            headers.push(wav::header(&files.read(group[0])?, &files.place(group[0]))?);
+        }
+        Audio::of(&headers, options)
+    }
+
+    /// What suits recordings that stand in a column of a table.
+    pub(crate) fn of_column(
+        files: impl Iterator<Item = Result<(Vec<u8>, Place), DataError>>,
+        options: &SourceOptions,
+    ) -> Result<Audio, DataError> {
+        let headers = files.map(|file| file.and_then(|(bytes, place)| wav::header(&bytes, &place)));
+        Audio::of(&headers.collect::<Result<Vec<_>, _>>()?, options)
+    }
+
+    /// What suits recordings of these rates and lengths.
+    fn of(headers: &[(u32, u32)], options: &SourceOptions) -> Result<Audio, DataError> {
+        let mut rates: BTreeMap<u32, usize> = BTreeMap::new();
+        for (rate, _) in headers {
+            *rates.entry(*rate).or_default() += 1;
         }
         let usual = rates.iter().max_by_key(|&(_, count)| count).map_or(8_000, |(&rate, _)| rate);
         let rate = options.rate.unwrap_or(usual);
@@ -127,24 +143,24 @@ impl Audio {
         let spectrum = Spectrum::new(self)?;
         let mut raw = Vec::new();
         for group in groups {
-            let (bytes, place) = (files.read(group[0])?, files.place(group[0]));
-            let wave = wav::mono(&bytes, self.rate, &place)?;
-            self.fitted(&spectrum.decibels(&wave), &mut raw);
+            raw.extend(spectrum.one(&files.read(group[0])?, &files.place(group[0]))?);
         }
         Features::new(Raw::F32(raw), vec![1, self.mels, self.frames])
     }
 
-    /// Adds a spectrogram, frame after frame, as `[mels, frames]` with the right number of frames.
-    fn fitted(&self, decibels: &[f64], out: &mut Vec<f32>) {
+    /// A spectrogram, frame after frame, as `[mels, frames]` with the right number of frames.
+    fn fitted(&self, decibels: &[f64]) -> Vec<f32> {
         let held = decibels.len() / self.mels;
         let (before, skipped) =
             (self.frames.saturating_sub(held) / 2, held.saturating_sub(self.frames) / 2);
+        let mut out = Vec::with_capacity(self.mels * self.frames);
         for mel in 0..self.mels {
             out.extend((0..self.frames).map(|frame| {
                 let from = (frame + skipped).checked_sub(before).filter(|&from| from < held);
                 from.map_or(FLOOR, |from| decibels[from * self.mels + mel]) as f32
             }));
         }
+        out
     }
 
     /// The filter of each band: its first frequency and its weights from there.
@@ -169,7 +185,7 @@ impl Audio {
 }
 
 /// What is the same for all recordings.
-struct Spectrum<'a> {
+pub(crate) struct Spectrum<'a> {
     audio: &'a Audio,
     window: Vec<f64>,
     filters: Vec<(usize, Vec<f64>)>,
@@ -177,7 +193,7 @@ struct Spectrum<'a> {
 }
 
 impl<'a> Spectrum<'a> {
-    fn new(audio: &'a Audio) -> Result<Spectrum<'a>, DataError> {
+    pub(crate) fn new(audio: &'a Audio) -> Result<Spectrum<'a>, DataError> {
         let Audio { n_fft, hop, mels, frames, .. } = *audio;
         // The numbers may come from an edited file.
         let sound = |n: usize| (1..=1 << 20).contains(&n);
@@ -189,6 +205,11 @@ impl<'a> Spectrum<'a> {
         let transform = RealFftPlanner::new().plan_fft_forward(n_fft);
         let window = (0..n_fft).map(hann).collect();
         Ok(Spectrum { audio, window, filters: audio.filters(), transform })
+    }
+
+    /// The spectrogram of a WAV file, `[mels, frames]`.
+    pub(crate) fn one(&self, bytes: &[u8], place: &Place) -> Result<Vec<f32>, DataError> {
+        Ok(self.audio.fitted(&self.decibels(&wav::mono(bytes, self.audio.rate, place)?)))
     }
 
     /// The spectrogram of a recording, frame after frame, `mels` decibels in each.

@@ -87,19 +87,39 @@ impl Images {
         groups: &[&[usize]],
         options: &SourceOptions,
     ) -> Result<Images, DataError> {
-        let mut sizes: BTreeMap<[usize; 2], usize> = BTreeMap::new();
+        let mut probes = Vec::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut grey = true;
         for group in groups {
             let mut frames = 0;
             for &file in *group {
                 let found = probe(&files.read(file)?, &files.place(file))?;
-                *sizes.entry([found.height, found.width]).or_default() += 1;
-                grey &= found.grey;
                 frames = if group.len() == 1 { found.frames } else { group.len() };
+                probes.push(found);
             }
             *counts.entry(frames).or_default() += 1;
         }
+        let sequences = counts.keys().any(|&frames| frames > 1);
+        let usual = counts.iter().max_by_key(|&(_, count)| count).map_or(1, |(&frames, _)| frames);
+        let frames = options.frames.or(sequences.then(|| usual.clamp(2, MAX_FRAMES)));
+        Ok(Images { frames, ..Images::of(&probes, options)? })
+    }
+
+    /// What suits images that stand in a column of a table.
+    pub(crate) fn of_column(
+        files: impl Iterator<Item = Result<(Vec<u8>, Place), DataError>>,
+        options: &SourceOptions,
+    ) -> Result<Images, DataError> {
+        let probes = files.map(|file| file.and_then(|(bytes, place)| probe(&bytes, &place)));
+        Images::of(&probes.collect::<Result<Vec<_>, _>>()?, options)
+    }
+
+    /// The most frequent size and the channels of single images.
+    fn of(probes: &[Probe], options: &SourceOptions) -> Result<Images, DataError> {
+        let mut sizes: BTreeMap<[usize; 2], usize> = BTreeMap::new();
+        for found in probes {
+            *sizes.entry([found.height, found.width]).or_default() += 1;
+        }
+        let grey = probes.iter().all(|found| found.grey);
         let usual = sizes.iter().max_by_key(|&(_, count)| count).map_or([1, 1], |(&size, _)| size);
         let [height, width] = options.size.map_or_else(|| shrunk(usual), |size| size.pixels());
         let channels = match options.channels {
@@ -119,10 +139,19 @@ impl Images {
                 ));
             }
         };
-        let sequences = counts.keys().any(|&frames| frames > 1);
-        let usual = counts.iter().max_by_key(|&(_, count)| count).map_or(1, |(&frames, _)| frames);
-        let frames = options.frames.or(sequences.then(|| usual.clamp(2, MAX_FRAMES)));
-        Ok(Images { channels, height, width, frames })
+        Ok(Images { channels, height, width, frames: None })
+    }
+
+    /// The bytes of a single image, `[channels, height, width]`.
+    pub(crate) fn one(&self, bytes: &[u8], place: &Place) -> Result<Vec<u8>, DataError> {
+        let mut out = Vec::with_capacity(self.channels * self.height * self.width);
+        for image in decode(bytes, 1, place)? {
+            let pixels = self.pixels(&image);
+            for channel in 0..self.channels {
+                out.extend(pixels.iter().skip(channel).step_by(self.channels));
+            }
+        }
+        Ok(out)
     }
 
     fn encode(&self, files: &mut Files, groups: &[&[usize]]) -> Result<Features, DataError> {

@@ -1,10 +1,17 @@
 //! How the cells of a column become the numbers of a row.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
 use super::time::{Cycle, Form, years};
+use crate::error::DataError;
+use crate::files::read_file;
 use crate::options::Level;
+use crate::place::Place;
+use crate::readers::audio::{Audio, FLOOR, Spectrum};
+use crate::readers::images::Images;
 use crate::readers::text::padded;
 use crate::vocabulary::Vocabulary;
 
@@ -25,6 +32,10 @@ pub enum Encoder {
     Time(Moment),
     /// The ids of tokens.
     Text(Words),
+    /// The pixels of an image file, from 0 to 1; 0 where there is none.
+    Image(Images),
+    /// The log-mel spectrogram of a recording; silence where there is none.
+    Audio(Audio),
     /// The column is left out: its cells name rows.
     Identifier,
     /// The column is left out: all its cells are the same.
@@ -39,6 +50,13 @@ pub(crate) enum Section {
     Numbers,
     Categories,
     Texts,
+    Images,
+    Sounds,
+}
+
+impl Section {
+    pub(crate) const ALL: [Section; 5] =
+        [Section::Numbers, Section::Categories, Section::Texts, Section::Images, Section::Sounds];
 }
 
 /// A number, scaled robustly: with `u = (x − median) / scale` it becomes `u / √(1 + (u/3)²)`, which is about `u` near 0
@@ -97,6 +115,8 @@ impl Encoder {
             Encoder::Number(_) | Encoder::Boolean(_) | Encoder::Time(_) => Some(Section::Numbers),
             Encoder::Category(_) => Some(Section::Categories),
             Encoder::Text(_) => Some(Section::Texts),
+            Encoder::Image(_) => Some(Section::Images),
+            Encoder::Audio(_) => Some(Section::Sounds),
             Encoder::Identifier | Encoder::Constant | Encoder::Dropped => None,
         }
     }
@@ -110,16 +130,54 @@ impl Encoder {
             Encoder::Category(_) => 1,
             Encoder::Time(moment) => moment.years.width() + 2 * moment.cycles.len(),
             Encoder::Text(words) => words.length,
+            Encoder::Image(images) => images.channels * images.height * images.width,
+            Encoder::Audio(audio) => audio.mels * audio.frames,
             Encoder::Identifier | Encoder::Constant | Encoder::Dropped => 0,
         }
     }
 
+    /// What writes many cells. `folder`: where the paths of files begin.
+    pub(crate) fn writer<'a>(&'a self, folder: &'a Path) -> Result<Writer<'a>, DataError> {
+        let spectrum = match self {
+            Encoder::Audio(audio) => Some(Spectrum::new(audio)?),
+            _ => None,
+        };
+        Ok(Writer { encoder: self, folder, spectrum })
+    }
+
+    /// What it is called: `number`, `category`, …
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Encoder::Number(_) => "number",
+            Encoder::Boolean(_) => "boolean",
+            Encoder::Category(_) => "category",
+            Encoder::Time(_) => "time",
+            Encoder::Text(_) => "text",
+            Encoder::Image(_) => "image",
+            Encoder::Audio(_) => "audio",
+            Encoder::Identifier => "identifier",
+            Encoder::Constant => "constant",
+            Encoder::Dropped => "dropped",
+        }
+    }
+}
+
+/// Writes the cells of a column as numbers.
+pub(crate) struct Writer<'a> {
+    encoder: &'a Encoder,
+    folder: &'a Path,
+    /// Of a column of recordings.
+    spectrum: Option<Spectrum<'a>>,
+}
+
+impl Writer<'_> {
     /// Writes the numbers of a cell into `out`, which is of its width.
     ///
     /// # Errors
     /// What is wrong with the cell, and what to do, where it is not of the kind of the column.
     pub(crate) fn write(&self, cell: Cell<'_>, out: &mut [f32]) -> Result<(), Wrong> {
-        match self {
+        match self.encoder {
             Encoder::Number(number) => match (cell, cell.number()) {
                 (_, Some(x)) => number.write(Some(x), out),
                 (Cell::Missing, None) => number.write(None, out),
@@ -170,24 +228,35 @@ impl Encoder {
                 let ids = padded(&words.vocabulary, &tokens, words.length);
                 out.iter_mut().zip(ids).for_each(|(out, id)| *out = id as f32);
             }
+            Encoder::Image(images) => match self.file(cell) {
+                None => out.fill(0.0),
+                Some((path, bytes)) => {
+                    let bytes = bytes.and_then(|bytes| images.one(&bytes, &Place::file(&path)))?;
+                    out.iter_mut()
+                        .zip(bytes)
+                        .for_each(|(out, byte)| *out = f32::from(byte) / 255.0);
+                }
+            },
+            Encoder::Audio(_) => match (self.file(cell), &self.spectrum) {
+                (Some((path, bytes)), Some(spectrum)) => {
+                    let place = Place::file(&path);
+                    out.copy_from_slice(&bytes.and_then(|bytes| spectrum.one(&bytes, &place))?);
+                }
+                _ => out.fill(FLOOR as f32),
+            },
             Encoder::Identifier | Encoder::Constant | Encoder::Dropped => {}
         }
         Ok(())
     }
 
-    /// What it is called: `number`, `category`, …
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Encoder::Number(_) => "number",
-            Encoder::Boolean(_) => "boolean",
-            Encoder::Category(_) => "category",
-            Encoder::Time(_) => "time",
-            Encoder::Text(_) => "text",
-            Encoder::Identifier => "identifier",
-            Encoder::Constant => "constant",
-            Encoder::Dropped => "dropped",
-        }
+    /// The path and the bytes of the file that a cell names.
+    fn file(&self, cell: Cell<'_>) -> Option<(PathBuf, Result<Vec<u8>, DataError>)> {
+        let path = match cell {
+            Cell::Missing => return None,
+            cell => self.folder.join(&*cell.text()),
+        };
+        let bytes = read_file(&path);
+        Some((path, bytes))
     }
 }
 
@@ -258,6 +327,12 @@ pub(crate) struct Wrong {
     pub hint: String,
 }
 
+impl From<DataError> for Wrong {
+    fn from(error: DataError) -> Wrong {
+        Wrong { problem: error.message(), hint: error.hint() }
+    }
+}
+
 impl Wrong {
     fn new(needed: impl Into<String>, found: Cell<'_>) -> Wrong {
         Wrong {
@@ -271,9 +346,13 @@ impl Wrong {
 mod tests {
     use super::*;
 
+    fn write(encoder: &Encoder, cell: Cell<'_>, out: &mut [f32]) -> Result<(), Wrong> {
+        encoder.writer(Path::new("")).unwrap().write(cell, out)
+    }
+
     fn written(encoder: &Encoder, cell: Cell<'_>) -> Vec<f32> {
         let mut out = vec![f32::NAN; encoder.width()];
-        encoder.write(cell, &mut out).unwrap();
+        write(encoder, cell, &mut out).unwrap();
         out
     }
 
@@ -289,7 +368,7 @@ mod tests {
         assert_eq!(written(&encoder, Cell::Text("9")), [bent, 0.0]);
         let far = written(&encoder, Cell::Number(f64::MAX));
         assert!((2.99..=3.0).contains(&far[0]), "{far:?}");
-        let wrong = encoder.write(Cell::Text("nine"), &mut [0.0; 2]).unwrap_err();
+        let wrong = write(&encoder, Cell::Text("nine"), &mut [0.0; 2]).unwrap_err();
         assert_eq!(wrong.problem, "a number is needed, there is 'nine'");
 
         // No distance between quartiles: the deviation; none either: 1.
@@ -305,7 +384,7 @@ mod tests {
         assert_eq!(written(&encoder, Cell::Text("Yes")), [1.0, 0.0]);
         assert_eq!(written(&encoder, Cell::Number(0.0)), [-1.0, 0.0]);
         assert_eq!(written(&encoder, Cell::Missing), [0.0, 1.0]);
-        let wrong = encoder.write(Cell::Text("maybe"), &mut [0.0; 2]).unwrap_err();
+        let wrong = write(&encoder, Cell::Text("maybe"), &mut [0.0; 2]).unwrap_err();
         assert_eq!(wrong.problem, "yes or no is needed, there is 'maybe'");
     }
 
@@ -326,7 +405,7 @@ mod tests {
         assert_eq!(start[1..3], [0.0, 1.0]);
         assert!((start[3] - 1.0).abs() < 1e-6 && start[4].abs() < 1e-6, "{start:?}");
         assert_eq!(written(&encoder, Cell::Missing), [0.0; 5]);
-        let wrong = encoder.write(Cell::Text("soon"), &mut [0.0; 5]).unwrap_err();
+        let wrong = write(&encoder, Cell::Text("soon"), &mut [0.0; 5]).unwrap_err();
         assert_eq!(wrong.problem, "a time written year-month-day is needed, there is 'soon'");
     }
 }

@@ -1,16 +1,21 @@
 //! From what was gathered about a table to how its rows become samples.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::encoder::{Boolean, Category, Encoder, MISSING, Moment, Number, Words, quantile};
 use super::facts::Facts;
 use super::infer::{ColumnType, infer};
 use super::sample::Sample;
 use super::schema::{Column, ColumnReport, Layout};
+use super::source::TableSource;
 use super::time::{Cycle, Forms, years};
 use crate::error::{DataError, thousands};
+use crate::files::read_file;
 use crate::options::SourceOptions;
 use crate::place::Place;
+use crate::readers::audio::Audio;
+use crate::readers::images::Images;
 use crate::readers::text::{MIN_COUNT, length, level};
 use crate::vocabulary::{PAD, UNKNOWN, Vocabulary};
 
@@ -20,6 +25,10 @@ use super::chunk::is_missing;
 const COMMON: u64 = 5;
 /// Quantiles of a number at most.
 const QUANTILES: usize = 48;
+/// Files that must be there for a column to be taken for paths.
+const LOOKED_AT: usize = 20;
+/// Files that are looked into for the sizes of images and recordings.
+const OPENED: usize = 1_000;
 /// Values of a number up to which it has no quantiles.
 const FEW: usize = 3;
 
@@ -39,6 +48,10 @@ pub(crate) fn layout(fitted: &[Fitted], rows: usize) -> Layout {
         match &column.encoder {
             Encoder::Category(category) => layout.categories.push(category.values.len()),
             Encoder::Text(words) => layout.texts.push([words.length, words.vocabulary.len()]),
+            Encoder::Image(images) => {
+                layout.images.push([images.channels, images.height, images.width]);
+            }
+            Encoder::Audio(audio) => layout.sounds.push([audio.mels, audio.frames]),
             _ => {}
         }
     }
@@ -52,22 +65,31 @@ pub(crate) fn fit(
     sample: &Sample,
     index: usize,
     options: &SourceOptions,
-    place: &dyn Fn(u64) -> Place,
+    source: &TableSource,
 ) -> Result<Fitted, DataError> {
+    let file = source.file().path;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let cells = || sample.column(index).filter(|cell| !is_missing(cell));
+    let exists = || cells().take(LOOKED_AT).all(|cell| folder.join(cell).is_file());
     let of = |said: &Option<Vec<String>>| said.iter().flatten().any(|column| column == name);
     let said = options.types.as_ref().and_then(|types| types.get(name));
     let (kind, reason) = match said {
         _ if of(&options.drop) => return Ok(dropped(name, facts)),
         Some(&kind) => (kind, "as was asked for".into()),
-        None => infer(name, facts).map_err(|(row, text)| {
+        None => infer(name, facts, &exists).map_err(|(row, text)| {
             DataError::content(
-                place(row),
+                source.place(row, index),
                 format!("a number is needed, there is '{text}'; nearly all other cells of the column are numbers"),
                 format!("correct the cell, leave it empty, or say --type {name}=category"),
             )
         })?,
     };
-    let cells = || sample.column(index).filter(|cell| !is_missing(cell));
+    let files = || {
+        cells().take(OPENED).map(|cell| {
+            let path = folder.join(cell);
+            Ok((read_file(&path)?, Place::file(&path)))
+        })
+    };
     let indicator = facts.missing_in_train > 0;
     let numbers = |cells: &mut dyn Iterator<Item = f64>| {
         let mut numbers: Vec<f64> = cells.collect();
@@ -135,6 +157,17 @@ pub(crate) fn fit(
                 thousands(vocabulary.len() as u64)
             );
             (Encoder::Text(Words { level, vocabulary, length }), vec![], content)
+        }
+        ColumnType::Image => {
+            let images = Images::of_column(files(), options)?;
+            let Images { channels, height, width, .. } = images;
+            let content = format!("{height} × {width} pixels, {channels} channels");
+            (Encoder::Image(images), vec![], content)
+        }
+        ColumnType::Audio => {
+            let audio = Audio::of_column(files(), options)?;
+            let content = format!("{} Hz, {} frames", audio.rate, audio.frames);
+            (Encoder::Audio(audio), vec![], content)
         }
         ColumnType::Identifier => (Encoder::Identifier, vec![], String::new()),
         ColumnType::Constant => {

@@ -24,6 +24,10 @@ pub enum ColumnType {
     Time,
     /// Words.
     Text,
+    /// The path of an image file, from the table's folder.
+    Image,
+    /// The path of a WAV file, from the table's folder.
+    Audio,
     /// Names rows; left out.
     Identifier,
     /// Is everywhere the same; left out.
@@ -32,12 +36,14 @@ pub enum ColumnType {
 
 impl ColumnType {
     /// All types.
-    pub const ALL: [ColumnType; 7] = [
+    pub const ALL: [ColumnType; 9] = [
         ColumnType::Number,
         ColumnType::Category,
         ColumnType::Boolean,
         ColumnType::Time,
         ColumnType::Text,
+        ColumnType::Image,
+        ColumnType::Audio,
         ColumnType::Identifier,
         ColumnType::Constant,
     ];
@@ -51,6 +57,8 @@ impl ColumnType {
             ColumnType::Boolean => "boolean",
             ColumnType::Time => "time",
             ColumnType::Text => "text",
+            ColumnType::Image => "image",
+            ColumnType::Audio => "audio",
             ColumnType::Identifier => "identifier",
             ColumnType::Constant => "constant",
         }
@@ -106,7 +114,12 @@ const WORDS: f64 = 2.0;
 const HASH: f64 = 16.0;
 
 /// What a column looks like and why; or the row and the text of a cell that does not belong among numbers.
-pub(crate) fn infer(name: &str, facts: &Facts) -> Result<(ColumnType, String), (u64, String)> {
+/// `exists` says whether the first cells are paths of files.
+pub(crate) fn infer(
+    name: &str,
+    facts: &Facts,
+    exists: &dyn Fn() -> bool,
+) -> Result<(ColumnType, String), (u64, String)> {
     let filled = facts.filled as f64;
     let different = facts.different();
     let count = |n: usize| thousands(n as u64);
@@ -158,6 +171,12 @@ pub(crate) fn infer(name: &str, facts: &Facts) -> Result<(ColumnType, String), (
             false => "",
         };
         return found(ColumnType::Time, format!("times, written {}{doubt}", form.words()));
+    }
+    if facts.images == facts.filled && exists() {
+        return found(ColumnType::Image, "paths of image files".into());
+    }
+    if facts.sounds == facts.filled && exists() {
+        return found(ColumnType::Audio, "paths of WAV files".into());
     }
     if facts.is_boolean() && different <= 2 {
         return found(ColumnType::Boolean, "its cells mean yes and no".into());

@@ -1,10 +1,13 @@
 //! How the rows of a table become samples: its columns, and what each of them was taken for. `model.json` holds it.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
 use super::chunk::Chunk;
 use super::encoder::{Encoder, Section};
+use super::source::TableSource;
 use super::target::Target;
 use crate::error::DataError;
 use crate::place::Place;
@@ -35,7 +38,7 @@ pub struct Column {
     pub encoder: Encoder,
 }
 
-/// The parts of a row: numbers, then ids of categories, then ids of the tokens of texts.
+/// The parts of a row: numbers, ids of categories, ids of the tokens of texts, pixels, spectrograms.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Layout {
     /// For each number the quantiles of the training rows, ascending and different, as scaled; none where it takes a
@@ -45,6 +48,10 @@ pub struct Layout {
     pub categories: Vec<usize>,
     /// For each text the tokens in a sample and the ids there are.
     pub texts: Vec<[usize; 2]>,
+    /// For each image channels, height and width.
+    pub images: Vec<[usize; 3]>,
+    /// For each recording mel bands and frames.
+    pub sounds: Vec<[usize; 2]>,
     /// Training rows.
     pub rows: usize,
 }
@@ -69,7 +76,9 @@ impl Layout {
     #[must_use]
     pub fn width(&self) -> usize {
         let tokens: usize = self.texts.iter().map(|[length, _]| length).sum();
-        self.numbers.len() + self.categories.len() + tokens
+        let pixels: usize = self.images.iter().map(|sides| sides.iter().product::<usize>()).sum();
+        let places: usize = self.sounds.iter().map(|[mels, frames]| mels * frames).sum();
+        self.numbers.len() + self.categories.len() + tokens + pixels + places
     }
 }
 
@@ -79,7 +88,7 @@ impl Table {
     pub fn places(&self) -> Vec<(usize, usize)> {
         let mut places = Vec::new();
         let mut start = 0;
-        for section in [Section::Numbers, Section::Categories, Section::Texts] {
+        for section in Section::ALL {
             for (i, column) in self.columns.iter().enumerate() {
                 if column.encoder.section() == Some(section) {
                     places.push((i, start));
@@ -106,31 +115,32 @@ impl Table {
         self.columns.iter().map(needed).collect()
     }
 
-    /// Adds the rows of a chunk for which `keep` holds to `out`. `matched`: where the columns are in it.
+    /// Adds the rows of a chunk of `source` for which `keep` holds to `out`. `matched`: where the columns are in it.
     pub(crate) fn encode(
         &self,
         chunk: &Chunk,
         matched: &[Option<usize>],
         keep: &[bool],
-        place: &dyn Fn(u64, usize) -> Place,
+        source: &TableSource,
         out: &mut Vec<f32>,
     ) -> Result<(), DataError> {
+        let file = source.file().path;
+        let folder = file.parent().unwrap_or(Path::new(""));
         let (width, start) = (self.layout.width(), out.len());
         let rows = keep.iter().filter(|&&keep| keep).count();
         out.resize(start + rows * width, 0.0);
         for (i, at) in self.places() {
             let (Some(from), encoder) = (matched[i], &self.columns[i].encoder) else { continue };
+            let writer = encoder.writer(folder)?;
             let cells = &chunk.columns[from];
             let kept = (0..chunk.rows).filter(|&row| keep[row]);
             for (row, out) in kept.zip(out[start..].chunks_exact_mut(width)) {
-                let cell = cells.cell(row);
-                encoder.write(cell, &mut out[at..at + encoder.width()]).map_err(|wrong| {
-                    DataError::content(
-                        place(chunk.first + row as u64, from),
-                        wrong.problem,
-                        wrong.hint,
-                    )
-                })?;
+                writer.write(cells.cell(row), &mut out[at..at + encoder.width()]).map_err(
+                    |wrong| {
+                        let place = source.place(chunk.first + row as u64, from);
+                        DataError::content(place, wrong.problem, wrong.hint)
+                    },
+                )?;
             }
         }
         Ok(())
@@ -148,17 +158,21 @@ impl Table {
     where
         R: IntoIterator<Item = (&'a str, Cell<'a>)>,
     {
-        let (width, places) = (self.layout.width(), self.places());
+        let width = self.layout.width();
+        let mut places = Vec::new();
+        for (i, at) in self.places() {
+            places.push((i, at, self.columns[i].encoder.writer(Path::new(""))?));
+        }
         let mut out = Vec::new();
         for (number, row) in rows.into_iter().enumerate() {
             let cells: Vec<(&str, Cell<'_>)> = row.into_iter().collect();
             let place = || Place { line: Some(number as u64 + 1), ..Place::file("rows".as_ref()) };
             let start = out.len();
             out.resize(start + width, 0.0);
-            for &(i, at) in &places {
-                let Column { name, encoder, .. } = &self.columns[i];
+            for (i, at, writer) in &places {
+                let Column { name, encoder, .. } = &self.columns[*i];
                 // The cells are mostly in the order of the columns.
-                let given = (cells.get(i).filter(|(given, _)| given == name))
+                let given = (cells.get(*i).filter(|(given, _)| given == name))
                     .or_else(|| cells.iter().find(|(given, _)| given == name));
                 let Some((_, cell)) = given else {
                     let names: Vec<String> =
@@ -166,7 +180,7 @@ impl Table {
                     return Err(missing(&names, name, true, &place()));
                 };
                 let out = &mut out[start + at..start + at + encoder.width()];
-                encoder.write(*cell, out).map_err(|wrong| {
+                writer.write(*cell, out).map_err(|wrong| {
                     DataError::content(place().column(name), wrong.problem, wrong.hint)
                 })?;
             }

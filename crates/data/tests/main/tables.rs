@@ -124,12 +124,3 @@ fn test_rows_by_column() {
     assert_says(open_with(text(&path), &test("whom=bob")), &["no column 'whom'", "'who'"]);
     assert_says(open_with(text(&path), &test("who=bo")), &["'who=bo' is no row"]);
 }
-
-#[test]
-fn a_table_for_nothing_known_is_refused() {
-    let (_folder, path) = one("iris.csv", b"length,width,species\n5.1,3.5,setosa\n4.9,3.0,other\n");
-    assert_says(
-        open(text(&path)),
-        &["what this table is for is not clear", "length, width, species", "ratings"],
-    );
-}

@@ -2,10 +2,12 @@
 //! enough that little is lost, but rarely enough that nobody waits for them. It also ends the training in time for what
 //! comes after it.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::data::PartName;
 use super::error::RunError;
 use super::folder::{METRICS, RunFolder, TIMINGS};
 use super::insights::Finding;
@@ -176,11 +178,39 @@ impl Budget {
         self.is_measured = true;
     }
 
-    /// On how many of `rows` rows can be measured in `share` of the time that is left.
-    pub(super) fn rows_in(&self, share: f64, rows: usize) -> usize {
-        let Some(left) = self.left() else { return rows };
+    /// How many rows can be measured on in `share` of the time that is left.
+    fn rows_in(&self, share: f64) -> usize {
+        let Some(left) = self.left() else { return usize::MAX };
         let seconds = left.saturating_sub(self.for_files()).as_secs_f64() * share;
-        let most = seconds / (self.seconds_per_row * 1.2).max(1e-9);
-        rows.min(most as usize)
+        (seconds / (self.seconds_per_row * 1.2).max(1e-9)) as usize
+    }
+
+    /// Whether half of the time that is left is enough to measure on so many rows.
+    pub(super) fn is_enough_for(&self, rows: usize) -> bool {
+        self.rows_in(0.5) >= rows
+    }
+
+    /// Those rows of a part that can be measured on in `share` of the time that is left, spread evenly.
+    pub(super) fn limited<'a>(
+        &self,
+        part: PartName,
+        rows: &'a [usize],
+        share: f64,
+        notes: &mut Vec<String>,
+    ) -> Cow<'a, [usize]> {
+        let (n, all) = (self.rows_in(share), rows.len());
+        if n >= all {
+            return Cow::Borrowed(rows);
+        }
+        let part = match part {
+            PartName::Train => "train",
+            PartName::Valid => "valid",
+            PartName::Test => "test",
+        };
+        notes.push(match n {
+            0 => format!("{part}: for lack of time not measured"),
+            n => format!("{part}: for lack of time measured on {n} of {all} rows"),
+        });
+        Cow::Owned((0..n).map(|i| rows[i * all / n]).collect())
     }
 }

@@ -11,6 +11,7 @@ use thalweg_nn::optim::Group;
 use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
 use super::network::NetworkConfig;
+use crate::judge::threshold::Metric;
 use crate::{Augment, BatchSize, Extension, FitOptions, TrainError};
 
 /// A run, fully described.
@@ -131,6 +132,13 @@ pub struct TrainConfig {
     pub augment: Vec<Augment>,
     /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
+    /// What the threshold of two classes is chosen for on the validation rows: `accuracy`, `f1`, `balanced_accuracy`, or
+    /// `auc`, which leaves it at 0.5.
+    #[serde(default)]
+    pub metric: Metric,
+    /// Whether the rows of each class together count the same, however many there are.
+    #[serde(default)]
+    pub balance: bool,
     /// What is made small.
     pub loss: Loss,
     /// How gradients become new weights.

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use thalweg_data::{Batches, Targets};
+use thalweg_data::Batches;
 
 use super::config::Config;
 use super::data::{PartName, RunData};
@@ -161,29 +161,9 @@ impl Session {
             if let Some(part) = self.data.part(part, &self.scaling) {
                 let width = part.data.features.width().max(1);
                 let step = rows.len().div_ceil((NUMBERS / width).max(1)).max(1);
-                let (mut x, mut ids) = (vec![0.0; width], vec![0; width]);
-                let targets = &part.data.targets;
-                let places = match targets {
-                    Targets::Classes { .. } => 1,
-                    Targets::Sequence { length, .. } => *length,
-                    _ => 0,
-                };
-                let mut classes = vec![0; places];
-                let mut y = vec![0.0; if places == 0 { targets.width() } else { 0 }];
-                for row in rows.iter().step_by(step) {
-                    let row = std::slice::from_ref(row);
-                    match part.data.features.is_ids() {
-                        true => part.data.features.fill_ids(row, &mut ids)?,
-                        false => part.data.features.fill(row, part.scaling, &mut x)?,
-                    }
-                    ids.iter().for_each(|id| sum.add(&id.to_le_bytes()));
-                    x.iter().for_each(|x| sum.add(&x.to_le_bytes()));
-                    match places {
-                        0 => targets.fill_values(row, &mut y)?,
-                        _ => targets.fill_classes(row, &mut classes)?,
-                    }
-                    classes.iter().for_each(|class| sum.add(&class.to_le_bytes()));
-                    y.iter().for_each(|y| sum.add(&y.to_le_bytes()));
+                for &row in rows.iter().step_by(step) {
+                    let hash = part.data.hash(row).unwrap_or_default();
+                    sum.add(&hash.to_le_bytes());
                 }
             }
         }

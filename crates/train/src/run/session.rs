@@ -1,6 +1,6 @@
 //! A training from a draft to a finished run folder.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -9,21 +9,23 @@ use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
-use super::baselines::baselines;
+use super::balance::balanced;
 use super::blame::{configured, unbuilt};
+use super::calibration::Calibration;
 use super::checkpoint::{Budget, Recorder};
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
-use super::folder::{CONFIG, DATA, METRICS, MODEL, RunFolder, TIMINGS, WEIGHTS};
+use super::folder::{CONFIG, DATA, METRICS, MODEL, REPORT, RunFolder, TIMINGS, WEIGHTS};
+use super::insights::Insights;
+use super::judging::{Judged, judge};
 use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
-use crate::{
-    Checkpoint, EpochReport, History, Metrics, Observer, Part, Stopped, TrainError, Trainer,
-};
+use crate::judge::threshold::Tuned;
+use crate::{Checkpoint, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer};
 
 /// Rows of a batch where nothing is learned.
 pub const EVALUATION_BATCH: usize = 256;
@@ -38,6 +40,8 @@ pub struct Session {
     pub scaling: Scaling,
     /// What will be saved beside the weights.
     pub model: ModelFile,
+    /// What is found out beyond figures, for `report.json`; judging adds to it.
+    pub insights: Insights,
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
     trainer: Trainer<Dag>,
@@ -83,6 +87,12 @@ pub struct Outcome {
     pub history: History,
     /// On the test rows, where there are any.
     pub test: Option<Metrics>,
+    /// As in `report.json`.
+    pub insights: Insights,
+    /// As in `model.json`.
+    pub calibration: Calibration,
+    /// The best threshold of two classes on the validation rows, whether it was taken or not.
+    pub tuned: Option<Tuned>,
     /// What there was no time for.
     pub notes: Vec<String>,
 }
@@ -98,7 +108,13 @@ impl Session {
         let data = RunData::split(&config, loaded)?;
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
-        let model = describe(&config, &data, &scaling);
+        let mut model = describe(&config, &data, &scaling);
+        if config.train.balance {
+            let rows = data.rows(PartName::Train);
+            let loss = balanced(&model.loss, &data.learn, rows);
+            model.loss =
+                loss.map_err(|(what, hint)| draft.problem("train.balance", what, hint.into()))?;
+        }
         let mut trainer = model.trainer(config.train.updater()).on(executor(&config, threads));
         // One row tells the sizes; what is wrong beyond them, binding finds.
         let shape: Vec<usize> = [&[1], features.shape()].concat();
@@ -111,8 +127,11 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
+        let mut insights = Insights::default();
+        insights.data.path.clone_from(&config.data.path);
         let (planned_memory, from) = (0, None);
-        let mut session = Session { config, data, scaling, model, planned_memory, trainer, from };
+        let mut session =
+            Session { config, data, scaling, model, insights, planned_memory, trainer, from };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
     }
@@ -148,9 +167,9 @@ impl Session {
         let options = self.config.train.fit_options(None);
         let measured = [PartName::Valid, PartName::Test].map(|part| self.data.rows(part).len());
         let mut budget = Budget::new(max_time, measured.iter().sum());
-        let Session { data, scaling, trainer, model, config, from, .. } = &mut self;
-        let [train, valid, test] =
-            [PartName::Train, PartName::Valid, PartName::Test].map(|part| data.part(part, scaling));
+        let Session { data, scaling, trainer, model, config, from, insights, .. } = &mut self;
+        let [train, valid] =
+            [PartName::Train, PartName::Valid].map(|part| data.part(part, scaling));
         let Some(train) = train else {
             return Err(DataError::NoRows { what: "train" }.into());
         };
@@ -180,36 +199,28 @@ impl Session {
         };
         if history.stopped == Stopped::Interrupted {
             self.save_weights(&folder)?;
-            return Ok(Outcome { summary, history, test: None, notes: vec![] });
+            let Session { insights, model, .. } = self;
+            let calibration = model.calibration;
+            return Ok(Outcome {
+                summary,
+                history,
+                test: None,
+                insights,
+                calibration,
+                tuned: None,
+                notes: vec![],
+            });
         }
-        // The most important first: each may take a share of the time that is left then.
-        let mut notes = Vec::new();
-        let mut measure = |name: &str, share, part: Option<Part<'_>>| {
-            let Some(part) = part else { return Ok(None) };
-            let n = budget.rows_in(share, part.rows.len());
-            if n < part.rows.len() {
-                let all = part.rows.len();
-                notes.push(format!("{name}: for lack of time measured on {n} of {all} rows"));
-            }
-            if n == 0 {
-                return Ok(None);
-            }
-            let some: Vec<usize> = (0..n).map(|i| part.rows[i * part.rows.len() / n]).collect();
-            let began = Instant::now();
-            let metrics = trainer.evaluate(&Part { rows: &some, ..part }, EVALUATION_BATCH)?;
-            budget.measured(n as u64, began.elapsed().as_secs_f64());
-            Ok::<_, RunError>(Some(metrics))
-        };
-        let test_scores = measure("test", 0.5, test)?;
-        let valid_scores = measure("valid", 0.7, valid)?;
-        let scores = [measure("train", 0.9, Some(train))?, valid_scores, test_scores];
-        summary.baselines =
-            baselines(&data.encoding, &train, valid.as_ref(), test.or(valid).as_ref());
+        let judged = judge(trainer, model, config.train.metric, data, scaling, insights, &mut budget)?;
+        let Judged { metrics, calibration, tuned, baselines, notes } = judged;
+        model.calibration = calibration;
+        summary.baselines = baselines;
         [summary.train, summary.valid, summary.test] =
-            scores.each_ref().map(|scores| figures(scores.as_ref()));
-        let [.., test] = scores;
+            metrics.each_ref().map(|scores| figures(scores.as_ref()));
+        let [.., test] = metrics;
         self.end(folder, &history, total_steps, &summary)?;
-        Ok(Outcome { summary, history, test, notes })
+        let Session { insights, model, .. } = self;
+        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned, notes })
     }
 
     /// Writes what says what the run is.
@@ -251,7 +262,9 @@ impl Session {
             }
         }
         self.save_config(&folder, &config)?;
+        folder.write_json(MODEL, &self.model)?;
         self.save_weights(&folder)?;
+        folder.write_json(REPORT, &self.insights)?;
         folder.finish(summary)?;
         Ok(())
     }
@@ -298,6 +311,7 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         target_scaling,
         target: config.data.target().into(),
         classes: classes.to_vec(),
+        calibration: Calibration::default(),
         loss: config.train.loss.clone(),
         layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
     }

@@ -1,0 +1,112 @@
+//! Equal rows, above all such as stand in the rows to learn from and in those that judge.
+
+use std::collections::BTreeMap;
+
+use super::{Check, Examined, percent};
+use crate::error::thousands;
+
+/// Different rows that are counted.
+const ROWS: usize = 1 << 14;
+/// The share of judging rows that occur among the training rows from which on figures are too good.
+const ACROSS: f64 = 0.01;
+/// The share of rows that repeat another from which on it is worth a look.
+const INSIDE: f64 = 0.05;
+
+/// How often equal rows occur in each part. Of many different rows those with the least hashes are counted, and all
+/// their repetitions with them: so shares stay right however long the table is.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Twins {
+    counts: BTreeMap<u64, [u32; 3]>,
+    /// Whether rows were passed over.
+    partial: bool,
+}
+
+impl Twins {
+    /// Counts a row with this hash ([`row_hash`]) in a part: 0 training, 1 validation, 2 test.
+    pub fn add(&mut self, hash: u64, part: usize) {
+        let full = self.counts.len() >= ROWS;
+        let beyond = full && self.counts.last_key_value().is_some_and(|(most, _)| hash > *most);
+        if beyond {
+            self.partial = true;
+            return;
+        }
+        self.counts.entry(hash).or_default()[part.min(2)] += 1;
+        if self.counts.len() > ROWS {
+            self.counts.pop_last();
+            self.partial = true;
+        }
+    }
+
+    /// Counted rows; those that repeat another; judging rows; those of them that are among the training rows.
+    fn figures(&self) -> [usize; 4] {
+        let [mut rows, mut repeated, mut judging, mut across] = [0; 4];
+        for counts in self.counts.values() {
+            let [train, valid, test] = counts.map(|count| count as usize);
+            rows += train + valid + test;
+            repeated += (train + valid + test).saturating_sub(1);
+            judging += valid + test;
+            across += if train > 0 { valid + test } else { 0 };
+        }
+        [rows, repeated, judging, across]
+    }
+}
+
+/// A number that is the same for rows with the same parts, and for hardly any others.
+#[must_use]
+pub fn row_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> u64 {
+    let mut hash = 0u64;
+    let mut word = |word: u64| {
+        let wide = u128::from(hash ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        hash = (wide >> 64) as u64 ^ wide as u64 ^ hash.rotate_left(23);
+    };
+    for part in parts {
+        let bytes = part.as_ref();
+        for chunk in bytes.chunks(8) {
+            let mut eight = [0; 8];
+            eight[..chunk.len()].copy_from_slice(chunk);
+            word(u64::from_le_bytes(eight));
+        }
+        // So that the same bytes cut into other parts are another row.
+        word(bytes.len() as u64 ^ 1 << 63);
+    }
+    hash
+}
+
+pub(super) fn duplicates(table: &Examined) -> Vec<Check> {
+    of_twins(&table.twins)
+}
+
+/// Judges how often equal rows occur.
+pub(super) fn of_twins(twins: &Twins) -> Vec<Check> {
+    let name = "duplicates";
+    let [rows, repeated, judging, across] = twins.figures();
+    let about = if twins.partial { "of the rows looked at, " } else { "" };
+    let mut findings = Vec::new();
+    if across as f64 > ACROSS * judging as f64 && across > 1 {
+        let saw = format!(
+            "{about}{} of the {} validation and test rows ({}) also stand among the rows to learn \
+             from",
+            thousands(across as u64),
+            thousands(judging as u64),
+            percent(across, judging)
+        );
+        let action = "figures are too good by as much; remove repeated rows, or keep rows that \
+                      belong together in one part with --group COL";
+        findings.push(Check::warn(name, saw, action));
+    } else if repeated as f64 > INSIDE * rows as f64 {
+        let saw = format!(
+            "{about}{} of {} ({}) repeat another",
+            thousands(repeated as u64),
+            thousands(rows as u64),
+            percent(repeated, rows)
+        );
+        findings.push(Check::warn(name, saw, "remove repeated rows, unless each was observed"));
+    }
+    let saw = format!(
+        "{about}{} of {} repeat another, {} across parts",
+        thousands(repeated as u64),
+        thousands(rows as u64),
+        thousands(across as u64)
+    );
+    super::or_pass(findings, name, saw)
+}
