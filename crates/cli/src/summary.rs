@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use thalweg_train::Stopped;
 use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::insights::Status;
 use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
+use thalweg_train::{Preflight, Stopped};
 
 use crate::failure::Failure;
 use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
@@ -70,6 +71,24 @@ pub fn overview(session: &Session, threads: usize) -> String {
         bytes(session.planned_memory),
         if threads == 1 { "" } else { "s" },
     )
+}
+
+/// What trying out has shown: a line where all is well, else one for each thing that is not.
+pub fn preflight(found: &Preflight) -> Vec<String> {
+    let time = found.step.as_secs_f64() * found.steps as f64;
+    let cost = format!(
+        "{} steps of {}, about {}",
+        count(found.steps),
+        seconds(found.step.as_secs_f64()),
+        seconds(time)
+    );
+    let said: Vec<String> =
+        found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
+    let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];
+    for check in found.checks.iter().filter(|check| check.status != Status::Pass) {
+        lines.push(format!("warning: {}: {} → {}", check.name, check.saw, check.action));
+    }
+    lines
 }
 
 /// The layers in a line; of many the first and the last few.

@@ -440,9 +440,10 @@ impl<'a, N: Network> Fit<'a, N> {
         Ok((report, tally.objective(), ended))
     }
 
-    /// The rows of the first batch.
-    pub(crate) fn first_batch(&self) -> Vec<usize> {
-        self.batches.epoch(0).next().unwrap_or_default().to_vec()
+    /// The batches of an epoch.
+    pub(crate) fn batches_of(&self, epoch: u64) -> Vec<Vec<usize>> {
+        let rows: Vec<usize> = self.batches.epoch(epoch).flatten().collect();
+        rows.chunks(self.batches.batch_size()).map(<[usize]>::to_vec).collect()
     }
 
     fn tell(&mut self, observer: &mut dyn Observer) {

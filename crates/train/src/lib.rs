@@ -18,6 +18,7 @@ pub mod options;
 pub mod part;
 mod preflight;
 mod programs;
+mod range_test;
 pub mod run;
 mod sample;
 mod step;
@@ -37,5 +38,6 @@ pub use metrics::{
 pub use options::{BatchSize, Extension, FitOptions};
 pub use part::Part;
 pub use preflight::Preflight;
+pub use range_test::RangeTest;
 pub use sample::Sample;
 pub use trainer::Trainer;

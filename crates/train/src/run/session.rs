@@ -25,7 +25,10 @@ use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
 use crate::judge::threshold::Tuned;
-use crate::{Checkpoint, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer};
+use crate::{
+    Checkpoint, EpochReport, History, Metrics, Observer, Preflight, RangeTest, Stopped, TrainError,
+    Trainer,
+};
 
 /// Rows of a batch where nothing is learned.
 pub const EVALUATION_BATCH: usize = 256;
@@ -45,6 +48,8 @@ pub struct Session {
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
     trainer: Trainer<Dag>,
+    /// The learning rate and why, where it was to be found.
+    pub lr_reason: Option<String>,
     /// Where the training goes on, of a run that is resumed.
     pub(super) from: Option<Checkpoint>,
 }
@@ -129,10 +134,21 @@ impl Session {
         }
         let mut insights = Insights::default();
         insights.data.path.clone_from(&config.data.path);
-        let (planned_memory, from) = (0, None);
-        let mut session =
-            Session { config, data, scaling, model, insights, planned_memory, trainer, from };
+        let mut session = Session {
+            config,
+            data,
+            scaling,
+            model,
+            insights,
+            planned_memory: 0,
+            trainer,
+            lr_reason: None,
+            from: None,
+        };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
+        if draft.finds_lr() {
+            session.find_lr()?;
+        }
         Ok(session)
     }
 
@@ -143,6 +159,49 @@ impl Session {
         self.planned_memory =
             trainer.prepare(&train, valid.as_ref(), &config.train.fit_options(None))?;
         Ok(())
+    }
+
+    /// Looks for the learning rate, and takes it.
+    fn find_lr(&mut self) -> Result<(), TrainError> {
+        let Session { data, scaling, trainer, config, .. } = self;
+        let Some(train) = data.part(PartName::Train, scaling) else { return Ok(()) };
+        let found = trainer.find_lr(&train, &config.train.fit_options(None))?;
+        self.lr_reason = Some(match found {
+            Some(RangeTest { lr, losses: (first, least), least_at }) => {
+                // Two digits: more would say what is not known.
+                let lr = format!("{lr:.1e}").parse().unwrap_or(lr);
+                config.train.lr = lr;
+                format!(
+                    "{lr:e}, where the loss fell fastest in a range test from 1e-6 to 1 ({first:.4} at first, \
+                     {least:.4} at best, at rate {least_at:.1e})"
+                )
+            }
+            None => format!(
+                "{:e}, the default: no rate from 1e-6 to 1 made the loss fall",
+                config.train.lr
+            ),
+        });
+        Ok(())
+    }
+
+    /// Tries the training out on one batch, for about `limit`; changes nothing in it.
+    ///
+    /// # Errors
+    /// [`RunError::Train`].
+    pub fn preflight(&mut self, limit: Duration) -> Result<Option<Preflight>, RunError> {
+        let Session { data, scaling, trainer, config, .. } = self;
+        let Some(train) = data.part(PartName::Train, scaling) else { return Ok(None) };
+        let valid = data.part(PartName::Valid, scaling);
+        let options = config.train.fit_options(None);
+        let found = trainer.preflight(&train, valid.as_ref(), &options, limit)?;
+        self.insights.preflight.clone_from(&found.checks);
+        Ok(Some(found))
+    }
+
+    /// Whether the training goes on with a run that was begun before.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.from.is_some()
     }
 
     /// The number of trained numbers.
@@ -183,6 +242,7 @@ impl Session {
             return Err(error);
         }
         let history = history?;
+        insights.health.clone_from(&history.health);
         let mut summary = Summary {
             task: model.task,
             train: Value::Null,
@@ -211,7 +271,8 @@ impl Session {
                 notes: vec![],
             });
         }
-        let judged = judge(trainer, model, config.train.metric, data, scaling, insights, &mut budget)?;
+        let judged =
+            judge(trainer, model, config.train.metric, data, scaling, insights, &mut budget)?;
         let Judged { metrics, calibration, tuned, baselines, notes } = judged;
         model.calibration = calibration;
         summary.baselines = baselines;
@@ -220,7 +281,15 @@ impl Session {
         let [.., test] = metrics;
         self.end(folder, &history, total_steps, &summary)?;
         let Session { insights, model, .. } = self;
-        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned, notes })
+        Ok(Outcome {
+            summary,
+            history,
+            test,
+            insights,
+            calibration: model.calibration,
+            tuned,
+            notes,
+        })
     }
 
     /// Writes what says what the run is.
