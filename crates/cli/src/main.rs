@@ -3,6 +3,8 @@
 //! stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 //! 130 interrupted.
 
+mod check;
+mod data_args;
 mod datasets;
 mod evaluate;
 mod failure;
@@ -31,6 +33,7 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   thalweg train                              learn handwritten digits (inside the program)
   thalweg train mnist/ --epochs 5            learn from a folder of IDX files
+  thalweg check people.csv --target income   what may be wrong with a table, before training
   thalweg evaluate runs/digits-1             measure on the rows that were held out
   thalweg predict runs/digits-1 digits       one prediction a row, as CSV
   thalweg generate runs/book-1 --prompt \"It was\"   write text as the book that was learned
@@ -40,6 +43,8 @@ const EXAMPLES: &str = "Examples:
 enum Verb {
     /// Train a network and save the run
     Train(Box<train::Args>),
+    /// Look for what can be wrong with data: leaks, repeated rows, useless columns, parts that differ
+    Check(Box<check::Args>),
     /// Measure a trained network on data it has not seen
     Evaluate(evaluate::Args),
     /// Predict with a trained network
@@ -57,6 +62,7 @@ enum Verb {
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
         Verb::Train(args) => train::run(&args),
+        Verb::Check(args) => check::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),

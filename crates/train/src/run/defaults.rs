@@ -50,6 +50,7 @@ impl Config {
                     _ => Standardise::Global,
                 },
                 split,
+                ignore_checks: false,
             },
             network,
             train: TrainConfig {

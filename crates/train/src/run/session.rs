@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use thalweg_cpu::Cpu;
+use thalweg_data::checks::Check;
 use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
@@ -12,7 +13,7 @@ use super::VERSION;
 use super::baselines::baselines;
 use super::blame::{configured, unbuilt};
 use super::config::{Config, isa_named};
-use super::data::{PartName, RunData};
+use super::data::{PartName, RunData, refuse_failed};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
@@ -33,6 +34,8 @@ pub struct Session {
     pub config: Config,
     /// What is learned from.
     pub data: RunData,
+    /// What was looked for in the data, and found.
+    pub checks: Vec<Check>,
     /// Fitted on the training rows.
     pub scaling: Scaling,
     /// What will be saved beside the weights.
@@ -88,9 +91,11 @@ impl Session {
     /// # Errors
     /// [`RunError`]: whatever can be found out before the first step.
     pub fn prepare(draft: &Draft, source: &str, threads: usize) -> Result<Session, RunError> {
-        let loaded = draft.open(source)?;
-        let config = draft.resolve(source, &loaded)?;
-        let data = RunData::split(&config, loaded)?;
+        let (config, data) = RunData::learn(draft, source)?;
+        let checks = data.checks();
+        if !config.data.ignore_checks {
+            refuse_failed(&checks)?;
+        }
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
         let model = describe(&config, &data, &scaling);
@@ -106,7 +111,8 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
-        let mut session = Session { config, data, scaling, model, planned_memory: 0, trainer };
+        let mut session =
+            Session { config, data, checks, scaling, model, planned_memory: 0, trainer };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
     }
