@@ -54,6 +54,9 @@ pub struct DataArgs {
     /// The latest rows by this column are for the test, those before them for validation
     #[arg(long, value_name = "COL", help_heading = "Data")]
     time_col: Option<String>,
+    /// Leave out files that are damaged and rows that cannot be read; they are counted and listed
+    #[arg(long, help_heading = "Data")]
+    skip_bad: bool,
     /// Where file names hold the class, such as '{label}_{speaker}_{take}.wav'
     #[arg(long, value_name = "PATTERN", help_heading = "Data")]
     label_pattern: Option<String>,
@@ -123,6 +126,9 @@ impl DataArgs {
             if let Some(value) = value {
                 draft.put(format!("{flag} {value}"), key, value);
             }
+        }
+        if self.skip_bad {
+            draft.put("--skip-bad", "data.skip_bad", true);
         }
         if self.ignore_checks {
             draft.put("--ignore-checks", "data.ignore_checks", true);

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use thalweg_data::{Dataset, open_as};
 use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::judging::examine;
 use thalweg_train::run::model::read_config;
-use thalweg_train::run::session::{EVALUATION_BATCH, figures};
+use thalweg_train::run::session::figures;
 use thalweg_train::run::{Draft, Model};
-use thalweg_train::{ClassScores, Classification, Metrics, Part};
+use thalweg_train::{ClassScores, Classification, Metrics, Part, Probabilities};
 
 use crate::failure::Failure;
 use crate::output::{self, count, number, percent, table};
@@ -32,8 +33,9 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
     let (data, rows, what) = judged(args, &model)?;
     model.check(&data.features, &what)?;
-    let part = Part { data: &data, rows: &rows, scaling: &model.file.scaling };
-    let metrics = model.trainer.evaluate(&part, EVALUATION_BATCH)?;
+    let Model { file, trainer } = &mut model;
+    let part = Part { data: &data, rows: &rows, scaling: &file.scaling };
+    let metrics = examine(trainer, file.task, &part, &file.calibration)?.metrics;
     if args.json {
         let mut figures = serde_json::to_value(&metrics).map_err(std::io::Error::from)?;
         if let Value::Object(fields) = &mut figures {
@@ -106,7 +108,8 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
         vec!["loss".to_string(), number(scores.loss)],
         vec!["macro F1".to_string(), percent(scores.f1_macro)],
     ];
-    output::line(format!("\n{}", table(&["", ""], figures.into_iter().chain(top5)).trim_start()))?;
+    let figures = figures.into_iter().chain(top5).chain(scores.probabilities.iter().flat_map(of));
+    output::line(format!("\n{}", table(&["", ""], figures).trim_start()))?;
 
     print_each("class", &scores.classes, names)?;
     /// Wider ones do not fit on a terminal.
@@ -121,6 +124,22 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
         std::iter::once(name.clone()).chain(row.iter().map(cell)).collect()
     });
     output::line(format!("\n{}", table(&header, rows)))
+}
+
+/// The lines about probabilities.
+fn of(found: &Probabilities) -> Vec<Vec<String>> {
+    let area = |area: f64| format!("{area:.4}");
+    let some = |name: &str, value: Option<String>| value.map(|value| vec![name.to_string(), value]);
+    let lines = [
+        some("AUC", found.auc.map(area)),
+        some("average precision", found.average_precision.map(area)),
+        some("loss, calibrated", Some(number(found.loss_calibrated))),
+        some("Brier score", Some(number(found.brier))),
+        some("calibration error", Some(percent(found.calibration_error))),
+        some("threshold", found.threshold.map(|threshold| format!("{threshold:.3}"))),
+        some("accuracy at 0.5", found.accuracy_at_half.map(percent)),
+    ];
+    lines.into_iter().flatten().collect()
 }
 
 /// A line for each class or label.

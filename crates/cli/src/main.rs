@@ -9,14 +9,17 @@ mod datasets;
 mod evaluate;
 mod failure;
 mod generate;
+mod init;
 mod inspect;
 mod output;
 mod predict;
 mod progress;
 mod report;
+mod resume;
 mod step;
 mod summary;
 mod train;
+mod verdict;
 
 use std::process::ExitCode;
 
@@ -33,6 +36,8 @@ struct Cli {
 const EXAMPLES: &str = "Examples:
   thalweg train                              learn handwritten digits (inside the program)
   thalweg train mnist/ --epochs 5            learn from a folder of IDX files
+  thalweg init people.csv --target income --out people.toml   every choice, explained
+  thalweg resume runs/digits-1               go on with a training that was stopped
   thalweg check people.csv --target income   what may be wrong with a table, before training
   thalweg evaluate runs/digits-1             measure on the rows that were held out
   thalweg predict runs/digits-1 digits       one prediction a row, as CSV
@@ -41,8 +46,12 @@ const EXAMPLES: &str = "Examples:
 
 #[derive(Subcommand)]
 enum Verb {
+    /// Write a configuration with every choice explained, to be edited before training
+    Init(init::Args),
     /// Train a network and save the run
     Train(Box<train::Args>),
+    /// Go on with a training that was stopped, or extend a finished one
+    Resume(resume::Args),
     /// Look for what can be wrong with data: leaks, repeated rows, useless columns, parts that differ
     Check(Box<check::Args>),
     /// Measure a trained network on data it has not seen
@@ -61,7 +70,9 @@ enum Verb {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().verb {
+        Verb::Init(args) => init::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(&args),
+        Verb::Resume(args) => resume::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::Value;
 use thalweg_train::Stopped;
 use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::session::Outcome;
@@ -11,6 +10,7 @@ use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
 use crate::check::compact;
 use crate::failure::Failure;
 use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
+use crate::verdict::verdict;
 
 /// What the columns of a table were taken for, where it is one.
 pub fn table_columns(data: &RunData) -> Option<String> {
@@ -66,7 +66,7 @@ pub fn overview(session: &Session, threads: usize) -> String {
         data.learn.name,
         model.sample(),
         parts.join(", "),
-        compact(&session.checks),
+        compact(&session.insights.checks),
         layers(&model.layers),
         count(session.parameters() as u64),
         bytes(session.planned_memory),
@@ -111,9 +111,8 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
     output::line(format!("\n{}", table(&header, rows)))?;
-    let said = baselines(&summary.baselines);
-    if !said.is_empty() {
-        output::line(format!("\nbaseline  {}", said.join("\n          ")))?;
+    for (heading, lines) in verdict(outcome) {
+        output::line(format!("\n{heading:<10}{}", lines.join("\n          ")).trim_end())?;
     }
     let why = match outcome.history.stopped {
         Stopped::Epochs => String::new(),
@@ -131,7 +130,7 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         1 => "1 epoch".to_string(),
         n => format!("{n} epochs"),
     };
-    output::line(format!("trained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
+    output::line(format!("\ntrained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
     output::line("\nnext")?;
     let page = path.join(thalweg_report::REPORT);
     if page.is_file() {
@@ -149,7 +148,27 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         (format!("thalweg evaluate {shown}"), "how well it does on the test rows"),
         use_it,
         (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
+        (format!("thalweg resume {shown} --epochs +5"), "train on"),
         (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
+    ] {
+        output::line(format!("  {command:<56}  {what}"))?;
+    }
+    output::line(format!("\n{}", path.display()))
+}
+
+/// What is left of a training that was interrupted.
+pub fn interrupted(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
+    let kept = match outcome.history.restored {
+        true => format!("the weights of epoch {}, the best one so far", outcome.history.best_epoch),
+        false => "the last weights".to_string(),
+    };
+    let steps = count(outcome.history.steps);
+    output::line(format!("\ninterrupted after {steps} steps; saved a checkpoint, and {kept}"))?;
+    output::line("\nnext")?;
+    let shown = shown(path);
+    for (command, what) in [
+        (format!("thalweg resume {shown}"), "go on, as if it had never been stopped"),
+        (format!("thalweg evaluate {shown}"), "how well it does as it is"),
     ] {
         output::line(format!("  {command:<56}  {what}"))?;
     }
@@ -163,9 +182,11 @@ fn columns(task: Task) -> Vec<Column> {
     let rows: Column = ("rows", "rows", |rows| count(rows as u64));
     let loss: Column = ("loss", "loss", number);
     let more: &[Column] = match task {
-        Task::Classification => {
-            &[("accuracy", "accuracy", percent), ("macro F1", "f1_macro", percent)]
-        }
+        Task::Classification => &[
+            ("accuracy", "accuracy", percent),
+            ("macro F1", "f1_macro", percent),
+            ("AUC", "auc", |area| format!("{area:.4}")),
+        ],
         Task::Multilabel => &[
             ("all labels right", "accuracy", percent),
             ("micro F1", "f1_micro", percent),
@@ -188,40 +209,8 @@ fn columns(task: Task) -> Vec<Column> {
     [&[rows, loss], more].concat()
 }
 
-/// What the summary says of predictors without a network, in words.
-fn baselines(found: &Value) -> Vec<String> {
-    let mut lines = Vec::new();
-    let of = |name: &str, key: &str| found[name][key].as_f64();
-    if let Some(accuracy) = of("majority_class", "accuracy") {
-        let class = found["majority_class"]["class"].as_str().unwrap_or("?").escape_debug();
-        let accuracy = percent(accuracy);
-        lines.push(format!("always saying '{class}', the most frequent class: {accuracy}"));
-    }
-    if let Some(bits) = of("unigram", "bits_per_token") {
-        let bits = number(bits);
-        lines.push(format!("by the frequency of each token alone: {bits} bits a token"));
-    }
-    if let Some(rmse) = of("mean", "rmse") {
-        lines.push(format!("always saying the mean: rmse {}", number(rmse)));
-    }
-    if let Some(rmse) = of("biases", "rmse") {
-        let rmse = number(rmse);
-        lines.push(format!("mean and ridge-tuned biases of user and item: rmse {rmse}"));
-    }
-    if let Some(rmse) = of("last_value", "rmse") {
-        lines.push(format!("saying the last value again: rmse {}", number(rmse)));
-    }
-    if let (Some(rmse), Some(season)) =
-        (of("seasonal_naive", "rmse"), of("seasonal_naive", "season"))
-    {
-        let rmse = number(rmse);
-        lines.push(format!("what was {season} steps before (seasonal naive): rmse {rmse}"));
-    }
-    lines
-}
-
 /// A path as short as it can be typed here.
-fn shown(path: &Path) -> String {
+pub fn shown(path: &Path) -> String {
     let here = std::env::current_dir().ok();
     let short = here.as_deref().and_then(|here| path.strip_prefix(here).ok());
     let text = short.unwrap_or(path).display().to_string();

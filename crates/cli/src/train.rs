@@ -46,6 +46,12 @@ pub struct Args {
     threads: Option<usize>,
     #[arg(long, value_name = "NAME", help = preset_names())]
     preset: Option<String>,
+    /// Count the rows of every class the same together, however many there are (class weights)
+    #[arg(long)]
+    balance: bool,
+    /// What the threshold of two classes is chosen for: accuracy, f1, balanced_accuracy or auc [default: accuracy]
+    #[arg(long, value_name = "NAME")]
+    metric: Option<String>,
     /// Print one JSON object a line instead of tables; the last one is the summary
     #[arg(long)]
     json: bool,
@@ -68,20 +74,40 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let source = source(&draft);
     let session = Session::prepare(&draft, &source, threads)?;
     let folder = RunFolder::claim(&session.data.learn.name, args.out.as_deref(), args.overwrite)?;
+    let view = View { json: args.json, quiet: args.quiet, threads };
+    carry_out(session, folder, &[], &view, started)
+}
+
+/// How a training is shown.
+pub struct View {
+    pub json: bool,
+    pub quiet: bool,
+    pub threads: usize,
+}
+
+/// Trains what is prepared, shows it and says what to do next. `notes` are printed first; `started` is when the
+/// program's work began.
+pub fn carry_out(
+    session: Session,
+    folder: RunFolder,
+    notes: &[String],
+    view: &View,
+    started: Instant,
+) -> Result<ExitCode, Failure> {
     let path = folder.path().to_path_buf();
     catch_interrupts();
-
-    match args.json {
+    match view.json {
         true => output::json(&json!({ "run": path.display().to_string() }))?,
         false => output::line(path.display().to_string())?,
     }
-    if !args.json && !args.quiet {
+    if !view.json && !view.quiet {
         if let Some(columns) = summary::table_columns(&session.data) {
             output::remark(columns);
         }
-        output::remark(summary::overview(&session, threads));
+        output::remark(summary::overview(&session, view.threads));
+        notes.iter().for_each(output::remark);
     }
-    let show = match (args.quiet, args.json) {
+    let show = match (view.quiet, view.json) {
         (true, _) => Show::Nothing,
         (false, true) => Show::Json,
         (false, false) => Show::People,
@@ -91,18 +117,20 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
+    let interrupted = outcome.history.stopped == Stopped::Interrupted;
     // The run is whole without its page.
-    if let Err(error) = thalweg_report::write(&path) {
+    if !interrupted && let Err(error) = thalweg_report::write(&path) {
         output::remark(format!("warning: the report was not written: {}", error.message()));
     }
 
-    match args.json {
-        true => print_json(&path, &outcome)?,
-        false => summary::print(&path, &outcome)?,
+    match (view.json, interrupted) {
+        (true, _) => print_json(&path, &outcome)?,
+        (false, true) => summary::interrupted(&path, &outcome)?,
+        (false, false) => summary::print(&path, &outcome)?,
     }
-    Ok(match outcome.history.stopped {
-        Stopped::Interrupted => ExitCode::from(INTERRUPTED),
-        _ => ExitCode::SUCCESS,
+    Ok(match interrupted {
+        true => ExitCode::from(INTERRUPTED),
+        false => ExitCode::SUCCESS,
     })
 }
 
@@ -114,6 +142,12 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
     }
     if let Some(epochs) = args.epochs {
         draft.put(format!("--epochs {epochs}"), "train.epochs", epochs);
+    }
+    if args.balance {
+        draft.put("--balance", "train.balance", true);
+    }
+    if let Some(metric) = &args.metric {
+        draft.put(format!("--metric {metric}"), "train.metric", metric.as_str());
     }
     if let Some(size) = &args.batch_size {
         let origin = format!("--batch-size {size}");

@@ -2,8 +2,9 @@
 //! a quarter of their size as floats, and are converted batch by batch into buffers that the caller keeps. Words,
 //! letters and categories are ids: numbers that an embedding looks up.
 
+use crate::checks::row_hash;
 use crate::error::DataError;
-use crate::features::Features;
+use crate::features::{Features, Raw};
 use crate::scaling::Scaling;
 use crate::targets::Targets;
 
@@ -62,6 +63,39 @@ impl Dataset {
     ) -> Result<(), DataError> {
         self.features.fill(rows, scaling, x)?;
         self.targets.fill_classes(rows, y)
+    }
+
+    /// A hash of the raw values of a row and of its target; none where there is no such row or it cannot be read.
+    #[must_use]
+    pub fn hash(&self, row: usize) -> Option<u64> {
+        check_rows(&[row], self.rows()).ok()?;
+        let width = self.features.width();
+        let at = row * width..(row + 1) * width;
+        let features: Vec<u8> = match self.features.raw() {
+            Raw::U8(values) => values[at].to_vec(),
+            Raw::F32(_) | Raw::Spilled(_) => {
+                let mut bytes = Vec::new();
+                let add =
+                    |values: &[f32]| bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
+                self.features.visit(&[row], add).ok()?;
+                bytes
+            }
+            Raw::I64(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
+        };
+        let target: Vec<u8> = match &self.targets {
+            Targets::Classes { labels, .. } => labels[row].to_le_bytes().to_vec(),
+            Targets::Values { values, dims } => {
+                values[row * dims..(row + 1) * dims].iter().flat_map(|x| x.to_le_bytes()).collect()
+            }
+            Targets::Labels { flags, names } => {
+                flags[row * names.len()..(row + 1) * names.len()].to_vec()
+            }
+            Targets::Sequence { labels, length, .. } => labels[row * length..(row + 1) * length]
+                .iter()
+                .flat_map(|x| x.to_le_bytes())
+                .collect(),
+        };
+        Some(row_hash([features, target]))
     }
 }
 

@@ -89,16 +89,13 @@ impl Found {
         }
         let name = self.path.to_string_lossy();
         if self.form == Form::File && !has(&name, ZIP) {
-            if has(&name, TABLES) {
-                return table_kind(
-                    &TableSource::at(self, options.header, options.skip_bad)?,
-                    options,
-                );
+            if is_table_name(&name) {
+                return table_kind(&self.source(options)?, options);
             }
             let files = Files::single(&self.path);
             return match kind_of(&name) {
                 Some(Kind::Language) if is_table(&self.path)? => {
-                    table_kind(&TableSource::at(self, options.header, options.skip_bad)?, options)
+                    table_kind(&self.source(options)?, options)
                 }
                 Some(kind) => Ok(kind),
                 None => Err(self.unknown(&files)),
@@ -107,10 +104,16 @@ impl Found {
         let files = self.all()?;
         let of = |kind| files.names().filter(|name| has(name, endings(kind))).count();
         let counts = [Kind::Audio, Kind::Images, Kind::Language].map(|kind| (of(kind), kind));
+        let tables = files.names().filter(|name| is_table_name(name)).count();
         match counts.into_iter().max_by_key(|(count, _)| *count) {
+            Some((count, _)) if tables > count => table_kind(&self.source(options)?, options),
             Some((count, kind)) if count > 0 => Ok(kind),
             _ => Err(self.unknown(&files)),
         }
+    }
+
+    fn source(&self, options: &SourceOptions) -> Result<TableSource, DataError> {
+        TableSource::at(self, options.header, options.skip_bad)
     }
 
     /// The table in the file, or in all text files of a folder, a zip or a pattern.

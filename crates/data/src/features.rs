@@ -1,8 +1,13 @@
-//! What a network sees: samples of one shape, raw in memory and scaled into the buffer of a batch.
+//! What a network sees: samples of one shape, raw in memory or in a temporary file, and scaled into the buffer of a
+//! batch.
 
 use crate::dataset::{check_buffer, check_rows};
 use crate::error::{DataError, shape};
 use crate::scaling::Scaling;
+use crate::spill::{Spilled, Writer};
+
+/// Megabytes of the rows of a table that are kept in memory where nobody says.
+pub(crate) const MEMORY: usize = 256;
 
 /// Raw values, sample after sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,6 +18,8 @@ pub enum Raw {
     F32(Vec<f32>),
     /// Ids: of words, letters or categories, from 0.
     I64(Vec<i64>),
+    /// Finite numbers that are too many for memory: see [`Features::visit`].
+    Spilled(Spilled),
 }
 
 impl Raw {
@@ -21,13 +28,14 @@ impl Raw {
             Raw::U8(values) => values.len(),
             Raw::F32(values) => values.len(),
             Raw::I64(values) => values.len(),
+            Raw::Spilled(values) => values.len(),
         }
     }
 
     fn element(&self) -> &'static str {
         match self {
             Raw::U8(_) => "u8",
-            Raw::F32(_) => "f32",
+            Raw::F32(_) | Raw::Spilled(_) => "f32",
             Raw::I64(_) => "i64",
         }
     }
@@ -123,6 +131,11 @@ impl Features {
             Raw::U8(values) => Raw::U8(pick(values, rows, self.width)),
             Raw::F32(values) => Raw::F32(pick(values, rows, self.width)),
             Raw::I64(values) => Raw::I64(pick(values, rows, self.width)),
+            Raw::Spilled(values) => {
+                let mut picked = Vec::with_capacity(rows.len() * self.width);
+                values.visit(rows, |values| picked.extend(values))?;
+                Raw::F32(picked)
+            }
         };
         Ok(Features { raw, shape: self.shape.clone(), ..*self })
     }
@@ -168,6 +181,14 @@ impl Features {
                 places.for_each(|(out, at)| scaling.apply_bytes(table.as_ref(), &values[at], out));
             }
             Raw::F32(values) => places.for_each(|(out, at)| scaling.apply(&values[at], out)),
+            Raw::Spilled(values) => {
+                let mut places = x.chunks_exact_mut(self.width);
+                values.visit(rows, |values| {
+                    if let Some(out) = places.next() {
+                        scaling.apply(values, out);
+                    }
+                })?;
+            }
             Raw::I64(_) => return Err(DataError::FeatureKind { wanted: "numbers", found: "ids" }),
         }
         Ok(())
@@ -195,21 +216,108 @@ impl Features {
         format!("{} {}", shape(&self.shape), self.raw.element())
     }
 
-    /// Value `i` of sample `row`, which must exist.
-    pub(crate) fn value(&self, row: usize, i: usize) -> f32 {
-        match &self.raw {
-            Raw::U8(values) => f32::from(values[row * self.width + i]),
-            Raw::F32(values) => values[row * self.width + i],
-            Raw::I64(values) => values[row * self.width + i] as f32,
+    /// Shows the raw values of `rows` as numbers, sample after sample, wherever they are.
+    ///
+    /// # Errors
+    /// [`DataError::RowOutOfRange`]; [`DataError::Temporary`] where a temporary file can be read no more.
+    pub fn visit(&self, rows: &[usize], mut each: impl FnMut(&[f32])) -> Result<(), DataError> {
+        fn convert<T: Copy>(
+            (values, width): (&[T], usize),
+            rows: &[usize],
+            to: impl Fn(T) -> f32,
+            mut each: impl FnMut(&[f32]),
+        ) {
+            let mut numbers = vec![0.0; width];
+            for row in rows {
+                let raw = &values[row * width..(row + 1) * width];
+                numbers.iter_mut().zip(raw).for_each(|(number, &raw)| *number = to(raw));
+                each(&numbers);
+            }
         }
-    }
-
-    /// The raw values of sample `row`, which must exist.
-    pub(crate) fn values(&self, row: usize) -> impl Iterator<Item = f32> {
-        (0..self.width).map(move |i| self.value(row, i))
+        self.check_rows(rows)?;
+        let width = self.width;
+        match &self.raw {
+            Raw::U8(values) => convert((values, width), rows, f32::from, each),
+            Raw::I64(values) => convert((values, width), rows, |id| id as f32, each),
+            Raw::F32(values) => {
+                rows.iter().for_each(|row| each(&values[row * width..(row + 1) * width]));
+            }
+            Raw::Spilled(values) => values.visit(rows, each)?,
+        }
+        Ok(())
     }
 
     pub(crate) fn check_rows(&self, rows: &[usize]) -> Result<(), DataError> {
         check_rows(rows, self.rows())
+    }
+}
+
+/// Rows of numbers that come one after the other, kept in memory or, where they are too many, in a temporary file.
+pub(crate) struct Collected {
+    width: usize,
+    /// Numbers that memory may hold.
+    most: usize,
+    place: Store,
+}
+
+enum Store {
+    Memory(Vec<f32>),
+    File(Writer),
+}
+
+impl Collected {
+    /// None yet of `width` numbers each, which may take so many megabytes of memory; else [`MEMORY`].
+    pub(crate) fn new(width: usize, megabytes: Option<usize>) -> Collected {
+        let most = megabytes.unwrap_or(MEMORY).saturating_mul(1_000_000) / size_of::<f32>();
+        Collected { width, most, place: Store::Memory(Vec::new()) }
+    }
+
+    /// Makes room for so many rows.
+    pub(crate) fn expect(&mut self, rows: u64) -> Result<(), DataError> {
+        let numbers = usize::try_from(rows).unwrap_or(usize::MAX).saturating_mul(self.width);
+        match &mut self.place {
+            Store::Memory(values) if numbers <= self.most => values.reserve(numbers),
+            Store::Memory(_) => self.spill()?,
+            Store::File(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Adds whole rows.
+    pub(crate) fn add(&mut self, rows: &[f32]) -> Result<(), DataError> {
+        if !rows.len().is_multiple_of(self.width) || !rows.iter().all(|value| value.is_finite()) {
+            let problem = format!("rows of {} numbers are not finite or not whole", self.width);
+            return Err(DataError::Inconsistent { name: "features".into(), problem });
+        }
+        match &mut self.place {
+            Store::Memory(values) if values.len() + rows.len() > self.most => {
+                self.spill()?;
+                self.add(rows)
+            }
+            Store::Memory(values) => {
+                values.extend(rows);
+                Ok(())
+            }
+            Store::File(writer) => writer.push(rows),
+        }
+    }
+
+    /// Goes on in a file.
+    fn spill(&mut self) -> Result<(), DataError> {
+        if let Store::Memory(values) = &mut self.place {
+            let mut writer = Writer::new()?;
+            writer.push(values)?;
+            self.place = Store::File(writer);
+        }
+        Ok(())
+    }
+
+    /// The samples, of shape `[width]`.
+    pub(crate) fn finish(self) -> Result<Features, DataError> {
+        let raw = match self.place {
+            Store::Memory(values) => Raw::F32(values),
+            Store::File(writer) => Raw::Spilled(writer.finish(self.width)?),
+        };
+        Features::new(raw, vec![self.width])
     }
 }

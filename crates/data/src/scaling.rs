@@ -55,20 +55,10 @@ impl Scaling {
         let stats = match (how, features.raw()) {
             (Standardise::Off, _) | (_, Raw::I64(_)) => vec![(0.0, 1.0)],
             (Standardise::Global, Raw::U8(_)) => {
-                vec![Stats::of_bytes(features, rows).finish(full_scale)]
+                vec![Stats::of_bytes(features, rows)?.finish(full_scale)]
             }
-            (Standardise::Global, Raw::F32(_)) => {
-                vec![
-                    Stats::of_values(|| rows.iter().flat_map(|&row| features.values(row)))
-                        .finish(full_scale),
-                ]
-            }
-            (Standardise::PerFeature, _) => (0..features.width())
-                .map(|i| {
-                    Stats::of_values(|| rows.iter().map(move |&row| features.value(row, i)))
-                        .finish(full_scale)
-                })
-                .collect(),
+            (Standardise::Global, _) => Stats::of_values(features, rows, 1)?,
+            (Standardise::PerFeature, _) => Stats::of_values(features, rows, features.width())?,
         };
         let (mean, std) = stats.into_iter().unzip();
         Ok(Scaling { full_scale, mean, std })
@@ -105,9 +95,17 @@ impl Scaling {
 
     /// Scales one sample of floats.
     pub(crate) fn apply(&self, sample: &[f32], out: &mut [f32]) {
+        if self.changes_nothing() {
+            return out.copy_from_slice(sample);
+        }
         for (i, (out, &value)) in out.iter_mut().zip(sample).enumerate() {
             *out = self.scaled(value, i);
         }
+    }
+
+    /// Whether a value is scaled to itself.
+    fn changes_nothing(&self) -> bool {
+        self.full_scale == 1.0 && self.mean == [0.0] && self.std == [1.0]
     }
 
     /// Scales one sample of bytes; `table` is [`Scaling::table`].
@@ -136,33 +134,52 @@ struct Stats {
 
 impl Stats {
     /// From the count of each byte: every sum but the last is exact.
-    fn of_bytes(features: &Features, rows: &[usize]) -> Stats {
+    fn of_bytes(features: &Features, rows: &[usize]) -> Result<Stats, DataError> {
         let mut counts = [0u64; 256];
-        for &row in rows {
-            for value in features.values(row) {
-                counts[value as usize] += 1;
-            }
-        }
+        features.visit(rows, |values| values.iter().for_each(|&x| counts[x as usize] += 1))?;
         let weighted = || (0u8..=255).map(f64::from).zip(counts.map(|count| count as f64));
         let n: f64 = counts.iter().sum::<u64>() as f64;
         let mean = weighted().map(|(value, count)| value * count).sum::<f64>() / n;
         let variance =
             weighted().map(|(value, count)| (value - mean) * (value - mean) * count).sum::<f64>()
                 / n;
-        Stats { mean, variance, constant: counts.iter().filter(|&&count| count > 0).count() == 1 }
+        let constant = counts.iter().filter(|&&count| count > 0).count() == 1;
+        Ok(Stats { mean, variance, constant })
     }
 
-    fn of_values<I: Iterator<Item = f32>>(values: impl Fn() -> I) -> Stats {
-        let (mut n, mut sum) = (0.0, 0.0);
-        let (mut least, mut most) = (f32::INFINITY, f32::NEG_INFINITY);
-        for value in values() {
-            n += 1.0;
-            sum += f64::from(value);
-            (least, most) = (least.min(value), most.max(value));
-        }
-        let mean = sum / n;
-        let squares = values().map(|value| (f64::from(value) - mean) * (f64::from(value) - mean));
-        Stats { mean, variance: squares.sum::<f64>() / n, constant: least == most }
+    /// Mean and standard deviation, finished, of each of `groups` groups: value `i` of a sample is of group
+    /// `i mod groups`.
+    fn of_values(
+        features: &Features,
+        rows: &[usize],
+        groups: usize,
+    ) -> Result<Vec<(f32, f32)>, DataError> {
+        let n = (rows.len() * (features.width() / groups)) as f64;
+        let mut sums = vec![0.0; groups];
+        let mut ranges = vec![(f32::INFINITY, f32::NEG_INFINITY); groups];
+        features.visit(rows, |values| {
+            for sample in values.chunks_exact(groups) {
+                for ((sum, range), &x) in sums.iter_mut().zip(&mut ranges).zip(sample) {
+                    *sum += f64::from(x);
+                    *range = (range.0.min(x), range.1.max(x));
+                }
+            }
+        })?;
+        let means: Vec<f64> = sums.iter().map(|sum| sum / n).collect();
+        let mut squares = vec![0.0; groups];
+        features.visit(rows, |values| {
+            for sample in values.chunks_exact(groups) {
+                for ((sum, mean), &x) in squares.iter_mut().zip(&means).zip(sample) {
+                    *sum += (f64::from(x) - mean) * (f64::from(x) - mean);
+                }
+            }
+        })?;
+        let each =
+            means.into_iter().zip(squares).zip(ranges).map(|((mean, sum), (least, most))| {
+                let stats = Stats { mean, variance: sum / n, constant: least == most };
+                stats.finish(features.full_scale())
+            });
+        Ok(each.collect())
     }
 
     /// Mean and standard deviation in units of the full scale.

@@ -77,6 +77,32 @@ impl Targets {
         }
     }
 
+    /// The targets of `rows`, in that order.
+    ///
+    /// # Errors
+    /// [`DataError::RowOutOfRange`].
+    pub fn select(&self, rows: &[usize]) -> Result<Targets, DataError> {
+        fn pick<T: Copy>(values: &[T], rows: &[usize], width: usize) -> Vec<T> {
+            rows.iter().flat_map(|row| &values[row * width..(row + 1) * width]).copied().collect()
+        }
+        check_rows(rows, self.rows())?;
+        Ok(match self {
+            Targets::Classes { labels, names } => {
+                Targets::Classes { labels: pick(labels, rows, 1), names: names.clone() }
+            }
+            Targets::Labels { flags, names } => {
+                Targets::Labels { flags: pick(flags, rows, names.len()), names: names.clone() }
+            }
+            Targets::Values { values, dims } => {
+                Targets::Values { values: pick(values, rows, *dims), dims: *dims }
+            }
+            Targets::Sequence { labels, length, names } => {
+                let labels = pick(labels, rows, *length);
+                Targets::Sequence { labels, length: *length, names: names.clone() }
+            }
+        })
+    }
+
     /// What keeps these from being targets.
     pub(crate) fn problem(&self) -> Option<String> {
         let stray = |labels: &[i64], names: &[String], length: usize, ignored: Option<i64>| {
@@ -149,6 +175,9 @@ impl Targets {
     /// # Errors
     /// [`DataError::TargetKind`] for class targets, [`DataError::RowOutOfRange`], [`DataError::BufferSize`].
     pub fn fill_values(&self, rows: &[usize], y: &mut [f32]) -> Result<(), DataError> {
+        if let Targets::Classes { .. } | Targets::Sequence { .. } = self {
+            return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
+        }
         let width = self.width();
         check_rows(rows, self.rows())?;
         check_buffer("values", rows.len(), width, y.len())?;
@@ -161,9 +190,7 @@ impl Targets {
                 let flags = &flags[row * width..(row + 1) * width];
                 out.iter_mut().zip(flags).for_each(|(out, &flag)| *out = f32::from(flag));
             }),
-            Targets::Classes { .. } | Targets::Sequence { .. } => {
-                return Err(DataError::TargetKind { wanted: "numbers", found: "class labels" });
-            }
+            Targets::Classes { .. } | Targets::Sequence { .. } => {}
         }
         Ok(())
     }

@@ -28,6 +28,8 @@ pub enum Init {
         /// The upper bound.
         hi: f64,
     },
+    /// 1 or −1, each as often as the other.
+    Signs,
     /// Gaussian.
     Normal {
         /// The mean; default 0.
@@ -189,6 +191,7 @@ impl Init {
             Init::Zeros => vec![0.0; n],
             Init::Ones => vec![1.0; n],
             Init::Constant(value) => vec![*value; n],
+            Init::Signs => uniform(-1.0, 1.0).into_iter().map(f64::signum).collect(),
             Init::Uniform { lo, hi } => uniform(*lo, *hi),
             Init::Normal { mean, std } => normal(*mean, *std),
             Init::XavierUniform { gain } => {

@@ -16,10 +16,10 @@ pub struct Node {
     pub parameters: usize,
 }
 
-const WIDTH: i32 = 440;
-const LEFT: i32 = 14;
-/// The width of a box: what is right of it is for the arcs.
-const BOX: i32 = 356;
+const LEFT: i32 = 12;
+const BOX: i32 = 340;
+/// What is right of the boxes, for arcs.
+const BESIDE: i32 = 70;
 const HEIGHT: i32 = 34;
 const GAP: i32 = 16;
 /// Rows of a drawing, at most; what is between is left out.
@@ -56,9 +56,15 @@ pub fn svg(nodes: &[Node]) -> String {
         let first = group.map_or(node, |g| g.from + (node - g.from) % g.period);
         row_of.get(&first).copied()
     };
-    let height = top(rows.len()) - GAP + 4;
+    let height = top(rows.len()) - GAP + 8;
+    let skips = nodes.iter().enumerate().any(|(i, node)| {
+        let before = i.checked_sub(1).map(|before| &nodes[before].drawn.name);
+        node.drawn.sources.iter().any(|source| Some(source) != before)
+    });
+    let beside = if skips || !groups.is_empty() { BESIDE } else { LEFT };
+    let width = LEFT + BOX + beside;
     let mut text = format!(
-        "<svg class=\"network\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+        "<svg class=\"network\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
          xmlns=\"http://www.w3.org/2000/svg\"><title>The network, from its input above to its output below</title>\
          <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
          orient=\"auto\"><path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
@@ -72,8 +78,8 @@ pub fn svg(nodes: &[Node]) -> String {
                 "<rect class=\"group\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{tall}\" rx=\"9\"/>\
                  <text class=\"times\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{} ×</text>",
                 LEFT - 8,
-                WIDTH - LEFT + 2,
-                WIDTH - 12,
+                width - LEFT + 2,
+                width - 12,
                 y + 15,
                 group.times
             );
@@ -116,7 +122,7 @@ pub fn svg(nodes: &[Node]) -> String {
     for (from, to) in arcs {
         let (x, y1, y2) = (LEFT + BOX, top(from) + HEIGHT / 2 + 6, top(to) + HEIGHT / 2 - 6);
         // The further it goes, the further it swings out; 4/3 makes the curve reach what is meant.
-        let out = (16 + 7 * (to - from) as i32).min(WIDTH - x - 4) * 4 / 3;
+        let out = (16 + 7 * (to - from) as i32).min(width - x - 4) * 4 / 3;
         let _ = write!(
             text,
             "<path class=\"skip\" marker-end=\"url(#tip)\" d=\"M{x} {y1}C{0} {y1} {0} {y2} {1} {y2}\"/>",

@@ -14,8 +14,8 @@ impl<N: Network> Fit<'_, N> {
         let lr = self.lr();
         TrainError::Diverged {
             epoch,
-            step: self.steps,
-            skipped: self.skipped_in_a_row,
+            step: self.state.steps,
+            skipped: self.state.skipped_in_a_row,
             lr,
             // Where even this cannot be computed, the error is still the divergence.
             first: self.first_non_finite().ok().flatten(),

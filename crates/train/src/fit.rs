@@ -8,6 +8,7 @@ use thalweg_nn::schedule::Plateau;
 use thalweg_nn::{Network, Schedule, Store};
 
 use crate::augment::augment;
+use crate::checkpoint::{Checkpoint, Standing, State};
 use crate::error::TrainError;
 use crate::goal::Goal;
 use crate::history::{BatchReport, Control, EpochReport, History, Observer, Stopped, Timing};
@@ -57,18 +58,30 @@ impl<N: Network> Trainer<N> {
         observer: &mut dyn Observer,
     ) -> Result<History, TrainError> {
         let started = Instant::now();
+        Fit::new(self, train, valid, options)?.finish(started, observer)
+    }
+
+    /// Goes on with a training from where a [`Checkpoint`] was taken, as [`Trainer::fit`] would have gone on: with the
+    /// same data and options the bits are those of the training that was never stopped. The history and its seconds are those
+    /// of the whole training.
+    ///
+    /// Options that may differ: what ends a training (`epochs`, `max_steps`, `patience`, `tol`, `max_time`),
+    /// and [`extended`](FitOptions::extended).
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`]; [`TrainError::Misfit`] where the checkpoint belongs to another network or optimizer.
+    pub fn resume(
+        &mut self,
+        train: &Part,
+        valid: Option<&Part>,
+        options: &FitOptions,
+        from: &Checkpoint,
+        observer: &mut dyn Observer,
+    ) -> Result<History, TrainError> {
+        let started = Instant::now();
         let mut fit = Fit::new(self, train, valid, options)?;
-        let outcome = fit.run(started, observer);
-        let restored = fit.monitor.restore(&mut fit.trainer.store);
-        Ok(History {
-            stopped: outcome?,
-            epochs: fit.epochs,
-            best_epoch: fit.monitor.best_epoch,
-            restored,
-            steps: fit.steps,
-            unreached: fit.unreached,
-            train_seconds: started.elapsed().as_secs_f64(),
-        })
+        fit.go_on(from)?;
+        fit.finish(started, observer)
     }
 }
 
@@ -82,17 +95,9 @@ pub(crate) struct Fit<'a, N: Network> {
     pub(crate) goal: Goal,
     pub(crate) terms: Terms,
     batches: Batches<'a>,
-    plateau: Option<Plateau>,
-    monitor: Monitor,
-    epochs: Vec<EpochReport>,
-    /// Of the optimizer, those that were skipped included.
-    pub(crate) steps: u64,
-    total_steps: u64,
-    pub(crate) skipped_in_a_row: u64,
+    pub(crate) state: State,
     /// Parameters on which the loss does not depend.
     unreached: Vec<String>,
-    /// Batches so far: the position in the stream of randomness.
-    batches_done: u64,
     /// The kind and rows of the last batch.
     pub(crate) last: (Place, usize),
 }
@@ -131,6 +136,19 @@ impl<'a, N: Network> Fit<'a, N> {
             Schedule::ReduceOnPlateau(plateau) => Some(Plateau::new(plateau.clone(), options.lr)),
             _ => None,
         };
+        let state = State {
+            epoch: 1,
+            batch: 0,
+            steps: 0,
+            total_steps: total_steps.min(options.max_steps.unwrap_or(u64::MAX)),
+            skipped_in_a_row: 0,
+            batches_done: 0,
+            seconds: 0.0,
+            tally: Tally::new(&goal),
+            monitor: Monitor::new(options, valid.is_some()),
+            plateau,
+            epochs: Vec::new(),
+        };
         let mut fit = Fit {
             trainer,
             train,
@@ -140,18 +158,48 @@ impl<'a, N: Network> Fit<'a, N> {
             goal,
             terms: Terms { l1, l2, mixup, noise, accumulate: accumulate > 1 },
             batches,
-            plateau,
-            monitor: Monitor::new(options, valid.is_some()),
-            epochs: Vec::new(),
-            steps: 0,
-            total_steps: total_steps.min(options.max_steps.unwrap_or(u64::MAX)),
-            skipped_in_a_row: 0,
+            state,
             unreached: Vec::new(),
-            batches_done: 0,
             last: (Place::Last, 0),
         };
         fit.compile()?;
         Ok(fit)
+    }
+
+    /// Takes the place of a training that stood there.
+    fn go_on(&mut self, from: &Checkpoint) -> Result<(), TrainError> {
+        let total_steps = self.state.total_steps;
+        self.state = State { total_steps, ..from.restore(&mut self.trainer.store)? };
+        self.state.monitor.follow(self.options, self.valid.is_some());
+        match self.state.batch < self.batches.count() {
+            true => Ok(()),
+            false => Err(TrainError::misfit(
+                format!(
+                    "the checkpoint is {} batches into an epoch, which has no more",
+                    self.state.batch
+                ),
+                "go on with the data and the batch size of its run",
+            )),
+        }
+    }
+
+    /// Runs to the end, whatever ends it, and puts the best weights back.
+    fn finish(
+        mut self,
+        started: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<History, TrainError> {
+        let outcome = self.run(started, observer);
+        let restored = self.state.monitor.restore(&mut self.trainer.store);
+        Ok(History {
+            stopped: outcome?,
+            best_epoch: self.state.monitor.best_epoch,
+            epochs: self.state.epochs,
+            restored,
+            steps: self.state.steps,
+            unreached: self.unreached,
+            train_seconds: self.state.seconds + started.elapsed().as_secs_f64(),
+        })
     }
 
     /// Compiles every program of the steps before the first of them, and empties the sums of earlier trainings.
@@ -221,19 +269,13 @@ impl<'a, N: Network> Fit<'a, N> {
         }
     }
 
-    /// The rows of the step that batch `i` of an epoch of these rows belongs to.
-    fn step_of<'r>(&self, i: usize, order: &'r [usize]) -> &'r [usize] {
-        let (batch, accumulate) = (self.batches.batch_size(), self.options.accumulate);
-        let first = i / accumulate * accumulate;
-        let end = first.saturating_add(accumulate).saturating_mul(batch).min(order.len());
-        &order[first * batch..end]
-    }
-
     pub(crate) fn lr(&self) -> f64 {
-        match &self.plateau {
+        let State { steps, total_steps, .. } = self.state;
+        let extended = self.options.extended.iter().find_map(|extension| extension.lr(steps));
+        extended.unwrap_or_else(|| match &self.state.plateau {
             Some(plateau) => plateau.lr(),
-            None => self.options.schedule.lr(self.options.lr, self.steps, self.total_steps),
-        }
+            None => self.options.schedule.lr(self.options.lr, steps, total_steps),
+        })
     }
 
     fn out_of_time(&self, started: Instant) -> bool {
@@ -245,74 +287,120 @@ impl<'a, N: Network> Fit<'a, N> {
         started: Instant,
         observer: &mut dyn Observer,
     ) -> Result<Stopped, TrainError> {
-        for epoch in 1..=self.options.epochs {
-            let (report, objective, ended) = self.epoch(epoch, started, observer)?;
-            let verdict = self.monitor.observe(&report, objective, &self.trainer.store);
-            if let (Some(plateau), Some(loss)) = (&mut self.plateau, self.monitor.watched(&report))
-            {
+        while self.state.epoch <= self.options.epochs {
+            let epoch = self.state.epoch;
+            let (report, objective, ended) = self.epoch(started, observer)?;
+            let State { monitor, plateau, epochs, .. } = &mut self.state;
+            let verdict = monitor.observe(&report, objective, &self.trainer.store);
+            if let (Some(plateau), Some(loss)) = (plateau, monitor.watched(&report)) {
                 plateau.observe(loss);
             }
             let interrupted = observer.epoch(&report) == Control::Stop;
-            self.epochs.push(report);
+            epochs.push(report);
+            let is_whole = self.state.batch == self.batches.count();
             let ended = ended
                 .or(interrupted.then_some(Stopped::Interrupted))
                 .or(verdict)
                 .or((epoch == self.options.epochs).then_some(Stopped::Epochs))
                 .or(self.out_of_time(started).then_some(Stopped::MaxTime));
+            if is_whole {
+                (self.state.epoch, self.state.batch) = (epoch + 1, 0);
+                self.state.tally = Tally::new(&self.goal);
+            }
             match ended {
-                Some(_) if self.steps > 0 && self.skipped_in_a_row == self.steps => {
+                Some(_)
+                    if self.state.steps > 0 && self.state.skipped_in_a_row == self.state.steps =>
+                {
                     return Err(self.diverged(epoch));
                 }
-                Some(stopped) => return Ok(stopped),
+                Some(stopped) => {
+                    if is_whole {
+                        self.show_standing(started, observer, true);
+                    }
+                    return Ok(stopped);
+                }
+                None if self.show_standing(started, observer, false) == Control::Stop => {
+                    return Ok(Stopped::Interrupted);
+                }
                 None => {}
             }
         }
         Ok(Stopped::Epochs)
     }
 
-    /// One epoch with its validation, its training loss with penalties, and why it ended early, if it did.
+    fn show_standing(&self, started: Instant, observer: &mut dyn Observer, last: bool) -> Control {
+        let seconds = self.state.seconds + started.elapsed().as_secs_f64();
+        let (state, store) = (&self.state, &self.trainer.store);
+        observer.standing(&Standing { state, store, seconds, last })
+    }
+
+    /// The rest of the epoch in progress with its validation, its training loss with penalties, and why it ended
+    /// early, if it did.
     fn epoch(
         &mut self,
-        epoch: usize,
         started: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(EpochReport, f64, Option<Stopped>), TrainError> {
         let began = Instant::now();
-        let mut tally = Tally::new(&self.goal);
+        let epoch = self.state.epoch;
         let mut ended = None;
-        let order: Vec<usize> = self.batches.epoch(epoch as u64 - 1).flatten().collect();
-        for (i, rows) in order.chunks(self.batches.batch_size()).enumerate() {
-            let of_step = self.goal.places(self.train, self.step_of(i, &order));
-            let report = self.batch(epoch, i, rows, of_step, &mut tally)?;
-            if self.skipped_in_a_row >= SKIPPED_IN_A_ROW {
+        let seen_before = self.state.tally.rows;
+        let batch = self.batches.batch_size();
+        let batches = self.batches.clone();
+        let mut steps = batches.several(epoch as u64 - 1, self.options.accumulate);
+        let mut step = Vec::new();
+        for i in 0..batches.count() {
+            let within = i % self.options.accumulate * batch;
+            if within == 0 {
+                step = steps.next().unwrap_or_default();
+            }
+            if i < self.state.batch {
+                continue;
+            }
+            let rows = &step[within..(within + batch).min(step.len())];
+            if self.options.extended.iter().any(|extension| extension.from == self.state.steps) {
+                self.state.monitor.be_patient();
+            }
+            let of_step = self.goal.places(self.train, &step);
+            let report = self.batch(epoch, i, rows, of_step)?;
+            if self.state.skipped_in_a_row >= SKIPPED_IN_A_ROW {
                 return Err(self.diverged(epoch));
             }
-            let stepped = self.place(i) == Place::Last;
+            let is_step = self.place(i) == Place::Last;
             ended = match observer.batch(&report) {
                 Control::Stop => Some(Stopped::Interrupted),
-                Control::Go if !stepped => None,
-                Control::Go if Some(self.steps) == self.options.max_steps => {
+                Control::Go if !is_step => None,
+                Control::Go if Some(self.state.steps) == self.options.max_steps => {
                     Some(Stopped::MaxSteps)
                 }
                 Control::Go => self.out_of_time(started).then_some(Stopped::MaxTime),
             };
+            // After the last batch the epoch is not whole before its validation.
+            if i + 1 == self.batches.count() {
+                break;
+            }
+            if self.show_standing(started, observer, ended.is_some()) == Control::Stop {
+                ended = ended.or(Some(Stopped::Interrupted));
+            }
             if ended.is_some() {
                 break;
             }
         }
         let train_seconds = began.elapsed().as_secs_f64();
+        let rows = self.state.tally.rows;
         // Who is in a hurry does not wait for a validation in the middle of an epoch.
         let hurried = matches!(ended, Some(Stopped::Interrupted | Stopped::MaxTime));
         let valid = match self.valid {
-            Some(valid) if !hurried || tally.rows == order.len() => {
+            Some(valid) if !hurried || rows == self.used() => {
                 Some(self.trainer.evaluate(valid, EVALUATED_AT_ONCE)?)
             }
             _ => None,
         };
+        let tally = &self.state.tally;
         let report = EpochReport {
             epoch,
-            steps: self.steps,
-            rows: tally.rows,
+            steps: self.state.steps,
+            rows,
             lr: tally.lr,
             train: tally.scores(),
             valid,
@@ -321,7 +409,8 @@ impl<'a, N: Network> Fit<'a, N> {
             timing: Timing {
                 train_seconds,
                 valid_seconds: began.elapsed().as_secs_f64() - train_seconds,
-                samples_per_second: tally.rows as f64 / train_seconds.max(f64::MIN_POSITIVE),
+                samples_per_second: (rows - seen_before) as f64
+                    / train_seconds.max(f64::MIN_POSITIVE),
             },
         };
         Ok((report, tally.objective(), ended))
@@ -334,13 +423,12 @@ impl<'a, N: Network> Fit<'a, N> {
         i: usize,
         rows: &[usize],
         of_step: usize,
-        tally: &mut Tally,
     ) -> Result<BatchReport, TrainError> {
         let (place, lr, train, options) = (self.place(i), self.lr(), self.train, self.options);
         let kind = self.goal.kind;
         let places = self.goal.places(train, rows);
         let share = places as f64 / of_step.max(1) as f64;
-        let key = [self.options.seed as i64, self.batches_done as i64];
+        let key = [self.options.seed as i64, self.state.batches_done as i64];
         let (compiled, cpu, store) = self.program(place, rows.len())?;
         compiled.fill(&train.data.features, rows, train.scaling)?;
         if !options.augment.is_empty() {
@@ -352,24 +440,26 @@ impl<'a, N: Network> Fit<'a, N> {
         compiled.set(lr, key, share);
         let scores = BatchScores::of(compiled.run(cpu, store)?);
 
-        tally.add(rows.len(), places, lr, &scores);
-        self.batches_done += 1;
         self.last = (place, rows.len());
+        let state = &mut self.state;
+        state.tally.add(rows.len(), places, lr, &scores);
+        state.batches_done += 1;
+        state.batch = i + 1;
         if let Some((_, applied)) = scores.step {
-            self.steps += 1;
-            self.skipped_in_a_row = if applied { 0 } else { self.skipped_in_a_row + 1 };
+            state.steps += 1;
+            state.skipped_in_a_row = if applied { 0 } else { state.skipped_in_a_row + 1 };
         }
         Ok(BatchReport {
             epoch,
             batch: i + 1,
             batches: self.batches.count(),
-            step: self.steps,
-            total_steps: self.total_steps,
+            step: state.steps,
+            total_steps: state.total_steps,
             rows: rows.len(),
-            rows_seen: tally.rows,
+            rows_seen: state.tally.rows,
             lr,
             loss: scores.loss,
-            train: tally.scores(),
+            train: state.tally.scores(),
             grad_norm: scores.step.map(|(norm, _)| norm),
             skipped: scores.step.is_some_and(|(_, applied)| !applied),
         })

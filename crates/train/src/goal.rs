@@ -2,11 +2,11 @@
 
 use thalweg_data::{DataError, Dataset, IGNORED, Targets};
 use thalweg_graph::{DType, Tensor, Value};
-use thalweg_nn::Loss;
 use thalweg_nn::losses::{
     BinaryCrossEntropy, BinaryFocal, CosineEmbedding, CrossEntropy, Focal, Huber, KlDiv, Mae, Mse,
     Reduction,
 };
+use thalweg_nn::{Activations, Loss};
 
 use crate::aim::Aim;
 use crate::error::TrainError;
@@ -182,16 +182,19 @@ impl Goal {
     }
 
     /// Whether the network's `output` for samples `x` has a number for each class (one will do for two classes and a
-    /// binary loss), each number of the targets, or each of the sample.
+    /// binary loss), each number of the targets, or each of the sample. Of classes and numbers a network in training
+    /// may put out what several members say, `[rows, members, outputs]`.
     pub(crate) fn check(&self, output: &Tensor, x: &Tensor) -> Result<(), TrainError> {
         let shape = &output.shape()[1..];
+        // What one member says, where there are several.
+        let each = if shape.len() == 2 { &shape[1..] } else { shape };
         let (fits, wanted, last) = match self.kind {
             Kind::Classes(n) => {
-                let fits = shape == [n] || (shape == [1] && self.takes_single_logit());
+                let fits = each == [n] || (each == [1] && self.takes_single_logit());
                 (fits, format!("the targets have {n} classes"), n)
             }
-            Kind::Labels(n) => (shape == [n], format!("the targets have {n} labels"), n),
-            Kind::Values(n) => (shape == [n], format!("the targets have {n} numbers in a row"), n),
+            Kind::Labels(n) => (each == [n], format!("the targets have {n} labels"), n),
+            Kind::Values(n) => (each == [n], format!("the targets have {n} numbers in a row"), n),
             Kind::Sequence { classes, length } => {
                 let wanted = format!("the targets have {length} places of {classes} classes");
                 (shape == [length, classes], wanted, classes)
@@ -224,13 +227,29 @@ impl Goal {
         is_binary(&self.loss) && self.kind == Kind::Classes(2)
     }
 
+    /// How many members have a say each in `output`, where there are such.
+    fn members(&self, output: &Tensor) -> Option<usize> {
+        let can = matches!(self.kind, Kind::Classes(_) | Kind::Labels(_) | Kind::Values(_));
+        (can && output.rank() == 3).then(|| output.dim(1))
+    }
+
     fn is_single_logit(&self, output: &Tensor) -> bool {
-        self.takes_single_logit() && output.dim(1) == 1
+        self.takes_single_logit() && output.dim(-1) == 1
     }
 
     /// The loss of a checked `output` for samples `x` against `target`, which may be [soft](Goal::soft): labels as they are
-    /// for losses that take labels, for others the truth of each class (0 or 1) against its output.
+    /// for losses that take labels, for others the truth of each class (0 or 1) against its output. Of several members it
+    /// is the mean of theirs.
     pub(crate) fn loss(&self, output: &Tensor, x: &Tensor, target: &Tensor) -> Tensor {
+        if let Some(members) = self.members(output) {
+            let rows = output.dim(0) * members;
+            let each = target.unsqueeze(1);
+            let (ahead, behind) = (target.dim(0), &target.shape()[1..]);
+            let each = each.broadcast_to([&[ahead, members], behind].concat());
+            let each = each.reshape([&[rows], behind].concat());
+            let loss = self.loss(&output.reshape([rows, output.dim(-1)]), x, &each);
+            return if self.is_sum() { loss / members as f64 } else { loss };
+        }
         let target = match (self.kind, &self.loss) {
             (Kind::Classes(_), Loss::CrossEntropy(_) | Loss::Focal(_)) => target.clone(),
             (Kind::Classes(_), _) if target.dtype().is_float() && self.is_single_logit(output) => {
@@ -257,6 +276,11 @@ impl Goal {
     /// What a checked `output` says: the score of each class, the greatest being the predicted one's; of each label, which
     /// is predicted where it is above 0; or numbers as the targets are.
     pub(crate) fn scores(&self, output: &Tensor) -> Tensor {
+        if self.members(output).is_some() {
+            let shares = matches!(self.kind, Kind::Classes(_)) && output.dim(-1) > 1;
+            let each = if shares { output.softmax(-1) } else { output.clone() };
+            return self.scores(&each.mean(&[1]));
+        }
         match self.is_single_logit(output) {
             true => Tensor::concat(&[output.zeros_like(), output.clone()], 1),
             false if matches!(self.kind, Kind::Inputs(_)) && is_binary(&self.loss) => {

@@ -1,7 +1,8 @@
 //! What a training reports: every batch, every epoch, and in the end the whole of it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::Standing;
 use crate::metrics::Metrics;
 
 /// Whether training goes on.
@@ -22,6 +23,11 @@ pub trait Observer {
 
     /// After every epoch, its validation included.
     fn epoch(&mut self, _report: &EpochReport) -> Control {
+        Control::Go
+    }
+
+    /// Between two batches, and after the last: here a checkpoint can be taken, at the cost of writing it.
+    fn standing(&mut self, _standing: &Standing<'_>) -> Control {
         Control::Go
     }
 }
@@ -59,7 +65,7 @@ pub struct BatchReport {
 }
 
 /// How an epoch went on the rows it learned from, measured while the weights were moving (and dropout was dropping).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainScores {
     /// The mean of the batches' losses without penalties, weighted by their rows (with `reduction = "sum"`: their
     /// sum); batches with a loss that is not finite do not count, NaN if there were only those.
@@ -70,7 +76,7 @@ pub struct TrainScores {
 }
 
 /// One epoch. Serialised without [`timing`](EpochReport::timing), so that equal runs give equal lines.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochReport {
     /// The epoch, counted from 1.
     pub epoch: usize,
@@ -106,7 +112,7 @@ pub struct Timing {
 }
 
 /// Why a training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stopped {
     /// All epochs were done.

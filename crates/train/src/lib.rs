@@ -2,6 +2,7 @@
 
 mod aim;
 mod augment;
+mod checkpoint;
 mod counts;
 mod diverged;
 pub mod error;
@@ -9,6 +10,7 @@ mod fit;
 pub mod generate;
 mod goal;
 pub mod history;
+pub mod judge;
 pub mod metrics;
 mod monitor;
 pub mod options;
@@ -20,6 +22,7 @@ mod step;
 mod trainer;
 
 pub use augment::Augment;
+pub use checkpoint::{Checkpoint, Standing};
 pub use error::TrainError;
 pub use generate::{Generator, Sampling, Translator};
 pub use history::{
@@ -27,9 +30,9 @@ pub use history::{
 };
 pub use metrics::{
     ClassCounts, ClassScores, Classification, LabelCounts, Labels, Metrics, PlaceCounts,
-    Reconstruction, Regression, RegressionSums, Sequences,
+    Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
 };
-pub use options::{BatchSize, FitOptions};
+pub use options::{BatchSize, Extension, FitOptions};
 pub use part::Part;
 pub use sample::Sample;
 pub use trainer::Trainer;

@@ -2,12 +2,12 @@
 
 mod labels;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use labels::{LabelCounts, Labels};
 
 /// How well a network does on some rows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Metrics {
     /// Targets are classes.
@@ -24,7 +24,7 @@ pub enum Metrics {
 
 /// How well classes are predicted. Where a share has nothing to be a share of, it is 0, as in scikit-learn with
 /// `zero_division=0` and all classes as `labels`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// Rows measured on.
     pub rows: u64,
@@ -42,13 +42,42 @@ pub struct Classification {
     /// The mean F1 of all classes.
     pub f1_macro: f64,
     /// Class by class.
+    #[serde(default)]
     pub classes: Vec<ClassScores>,
     /// How many rows of class i (row) were predicted as class j (column).
+    #[serde(default)]
     pub confusion: Vec<Vec<u64>>,
+    /// How good the probabilities are, where they were looked at.
+    #[serde(flatten)]
+    pub probabilities: Option<Probabilities>,
+}
+
+/// How good the probabilities of a classifier are, whatever class is then said.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Probabilities {
+    /// The area under the ROC curve: of two classes of the second, of more the mean of each class against the others
+    /// that there are rows to tell from. Absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Average precision, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// The mean −ln p of the truth, with the temperature; `loss` is without.
+    pub loss_calibrated: f64,
+    /// The Brier score, with the temperature.
+    pub brier: f64,
+    /// The expected calibration error over 15 bins, with the temperature.
+    pub calibration_error: f64,
+    /// From more than which probability on the second of two classes was said, where that is not 0.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threshold: Option<f64>,
+    /// The accuracy at 0.5, where the threshold is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_at_half: Option<f64>,
 }
 
 /// How well one class is predicted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {
     /// Of the rows predicted as this class, the share that are of it: TP/(TP + FP).
     pub precision: f64,
@@ -61,7 +90,7 @@ pub struct ClassScores {
 }
 
 /// How well numbers are predicted; with several in a row, means over all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Regression {
     /// Rows measured on.
     pub rows: u64,
@@ -80,7 +109,7 @@ pub struct Regression {
 
 /// How well the classes of places are predicted: of the next letter or word, of tags. Places that are ignored (padding)
 /// count nowhere.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sequences {
     /// Rows measured on.
     pub rows: u64,
@@ -97,7 +126,7 @@ pub struct Sequences {
 }
 
 /// How well samples are put together again.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reconstruction {
     /// Rows measured on.
     pub rows: u64,
@@ -127,6 +156,25 @@ impl Metrics {
             Metrics::Regression(scores) => scores.loss,
             Metrics::Sequences(scores) => scores.loss,
             Metrics::Reconstruction(scores) => scores.loss,
+        }
+    }
+
+    /// The same without what is told class by class.
+    #[must_use]
+    pub(crate) fn figures(&self) -> Metrics {
+        match self {
+            Metrics::Classification(scores) => {
+                let scores = scores.clone();
+                Metrics::Classification(Classification {
+                    classes: vec![],
+                    confusion: vec![],
+                    ..scores
+                })
+            }
+            Metrics::Labels(scores) => {
+                Metrics::Labels(Labels { classes: vec![], ..scores.clone() })
+            }
+            other => other.clone(),
         }
     }
 
@@ -208,6 +256,7 @@ impl ClassCounts {
             f1_macro: mean(|class| class.f1),
             classes,
             confusion,
+            probabilities: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Keeping count: of the batches of an epoch, and of the epochs: which was the best, and is it time to stop.
 
+use serde::{Deserialize, Serialize};
 use thalweg_graph::{StateId, States, Value};
 use thalweg_nn::{EntryKind, Store};
 
@@ -10,6 +11,7 @@ use crate::programs::number;
 use crate::step::output;
 
 /// The sums over the batches of an epoch.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Tally {
     classes: bool,
     is_sum: bool,
@@ -115,15 +117,14 @@ impl Tally {
 }
 
 /// Watches the loss from epoch to epoch, and keeps the weights of the best one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Monitor {
-    patience: Option<usize>,
-    tol: Option<f64>,
-    tol_patience: usize,
-    has_valid: bool,
-    /// Whether the best weights are kept.
-    keeps: bool,
+    #[serde(skip)]
+    rules: Rules,
     pub(crate) best_epoch: usize,
     best: f64,
+    /// The weights of the best epoch.
+    #[serde(skip)]
     kept: Vec<(StateId, Value)>,
     /// Epochs in a row without a better loss.
     waited: usize,
@@ -132,14 +133,36 @@ pub(crate) struct Monitor {
     stalled: usize,
 }
 
-impl Monitor {
-    pub(crate) fn new(options: &FitOptions, has_valid: bool) -> Monitor {
-        Monitor {
+/// What a [`Monitor`] goes by: not a part of where a training stands, but of what is asked for.
+#[derive(Clone, Debug, Default)]
+struct Rules {
+    patience: Option<usize>,
+    tol: Option<f64>,
+    tol_patience: usize,
+    has_valid: bool,
+    /// Whether the best weights are kept.
+    keeps: bool,
+    /// The steps before which nothing ends the training.
+    from: u64,
+}
+
+impl Rules {
+    fn new(options: &FitOptions, has_valid: bool) -> Rules {
+        Rules {
             patience: options.patience,
             tol: options.tol,
             tol_patience: options.tol_patience,
             has_valid,
             keeps: options.restore_best && has_valid,
+            from: options.extended.last().map_or(0, |extension| extension.from),
+        }
+    }
+}
+
+impl Monitor {
+    pub(crate) fn new(options: &FitOptions, has_valid: bool) -> Monitor {
+        Monitor {
+            rules: Rules::new(options, has_valid),
             best_epoch: 0,
             best: f64::INFINITY,
             kept: Vec::new(),
@@ -149,10 +172,28 @@ impl Monitor {
         }
     }
 
+    /// Goes by other rules from now on, with the same memory.
+    pub(crate) fn follow(&mut self, options: &FitOptions, has_valid: bool) {
+        self.rules = Rules::new(options, has_valid);
+    }
+
+    /// Forgets how long nothing has got better: where a training is extended, patience begins anew.
+    pub(crate) fn be_patient(&mut self) {
+        (self.waited, self.stalled) = (0, 0);
+    }
+
+    pub(crate) fn kept(&self) -> &[(StateId, Value)] {
+        &self.kept
+    }
+
+    pub(crate) fn set_kept(&mut self, kept: Vec<(StateId, Value)>) {
+        self.kept = kept;
+    }
+
     /// The loss that is watched: on the validation part where there is one. `None` for an epoch that ended before it
     /// could be validated, which is not judged.
     pub(crate) fn watched(&self, report: &EpochReport) -> Option<f64> {
-        match self.has_valid {
+        match self.rules.has_valid {
             true => report.valid.as_ref().map(|valid| valid.loss()),
             false => Some(report.train.loss),
         }
@@ -174,17 +215,21 @@ impl Monitor {
             self.waited += 1;
         }
         let fell = self.lowest_objective - objective;
-        let stalls = self.tol.is_some_and(|tol| fell.is_nan() || fell < tol);
+        let Rules { patience, tol, tol_patience, from, .. } = self.rules;
+        let stalls = tol.is_some_and(|tol| fell.is_nan() || fell < tol);
         self.stalled = if stalls { self.stalled + 1 } else { 0 };
         self.lowest_objective = self.lowest_objective.min(objective);
-        if self.patience.is_some_and(|patience| self.waited >= patience) {
+        if report.steps <= from {
+            return None;
+        }
+        if patience.is_some_and(|patience| self.waited >= patience) {
             return Some(Stopped::EarlyStopping);
         }
-        (stalls && self.stalled >= self.tol_patience).then_some(Stopped::Converged)
+        (stalls && self.stalled >= tol_patience).then_some(Stopped::Converged)
     }
 
     fn keep(&mut self, store: &Store) {
-        if !self.keeps {
+        if !self.rules.keeps {
             return;
         }
         if self.kept.is_empty() {

@@ -21,6 +21,29 @@ pub enum BatchSize {
     Full,
 }
 
+/// More steps after the end of a training: two thirds of them at a constant rate, which then falls linearly to 0. Patience
+/// begins anew with them, and what ended the training before them does not end it when it is repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Extension {
+    /// The step that it begins with, counted from 0.
+    pub from: u64,
+    /// How many steps.
+    pub steps: u64,
+    /// The rate of the first of them.
+    pub lr: f64,
+}
+
+impl Extension {
+    /// The rate of step `step` of the training, where it belongs to the extension.
+    pub(crate) fn lr(&self, step: u64) -> Option<f64> {
+        let t = step.checked_sub(self.from).filter(|&t| t < self.steps)?;
+        let decay = self.steps.div_ceil(3);
+        let left = self.steps - t;
+        Some(if left >= decay { self.lr } else { self.lr * left as f64 / decay as f64 })
+    }
+}
+
 /// The options of [`Trainer::fit`](crate::Trainer::fit).
 ///
 /// ```
@@ -72,6 +95,8 @@ pub struct FitOptions {
     pub noise: f64,
     /// How images are changed in training; default not at all. For samples of numbers `[…, height, width]`.
     pub augment: Vec<Augment>,
+    /// What was added to the training after it had ended; default nothing.
+    pub extended: Vec<Extension>,
     /// Stop at the end of the step in which so much time has passed; in a config file in seconds. Default: never.
     #[serde(with = "seconds")]
     pub max_time: Option<Duration>,
@@ -97,6 +122,7 @@ impl Default for FitOptions {
             mixup: 0.0,
             noise: 0.0,
             augment: Vec::new(),
+            extended: Vec::new(),
             max_time: None,
         }
     }
@@ -149,6 +175,13 @@ impl FitOptions {
                 let problem = format!("must be finite and at least 0, got {x}");
                 return Err(TrainError::option(name, problem, "0 is the least"));
             }
+        }
+        if let Some(Extension { lr, .. }) =
+            self.extended.iter().find(|extension| !(extension.lr > 0.0 && extension.lr <= MAX_LR))
+        {
+            let problem = format!("lr must be > 0 and at most {MAX_LR:e}, got {lr}");
+            let hint = "`thalweg resume` writes these entries";
+            return Err(TrainError::option("extended", problem, hint));
         }
         match self.max_time {
             Some(Duration::ZERO) => {

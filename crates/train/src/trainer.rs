@@ -155,6 +155,20 @@ impl<N: Network> Trainer<N> {
     /// # Errors
     /// A batch of 0 rows, an empty part, rows or a scaling that do not fit; as [`Trainer::bind`].
     pub fn evaluate(&mut self, part: &Part, batch: usize) -> Result<Metrics, TrainError> {
+        self.examine(part, batch, &mut |_| {})
+    }
+
+    /// As [`Trainer::evaluate`], and shows what the network says of the rows, some rows at a time in their order: the score
+    /// (logit) of each class or label, or numbers in the units of the targets.
+    ///
+    /// # Errors
+    /// As [`Trainer::evaluate`].
+    pub fn examine(
+        &mut self,
+        part: &Part,
+        batch: usize,
+        seen: &mut dyn FnMut(&[f32]),
+    ) -> Result<Metrics, TrainError> {
         if batch == 0 {
             let hint = "256 rows at a time are plenty";
             return Err(TrainError::option("batch", "must be at least 1, got 0", hint));
@@ -177,6 +191,7 @@ impl<N: Network> Trainer<N> {
             let [loss, scores] = compiled.outputs() else { continue };
             sum += number(loss);
             counts.add(scores, compiled);
+            seen(scores.as_slice().unwrap_or_default());
         }
         Ok(counts.finish(sum / goal.denominator(part, outputs)))
     }

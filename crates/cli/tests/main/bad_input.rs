@@ -150,7 +150,9 @@ fn unwritable_places_are_named() {
     let quick = ["train", "--epochs", "1", "--out"];
     fails(&place, &[&quick[..], &["file"]].concat(), 1, &["file"]);
     fails(&place, &[&quick[..], &["file/run"]].concat(), 1, &["file/run"]);
-    fs::create_dir_all(place.path("busy/.unfinished")).expect("a folder");
+    fs::create_dir_all(place.path("busy/checkpoints")).expect("a folder");
+    let lock = fs::File::create(place.path("busy/checkpoints/in-use")).expect("a file");
+    lock.try_lock().expect("a lock");
     fails(&place, &[&quick[..], &["busy"]].concat(), 1, &["another training is writing into"]);
 }
 

@@ -3,5 +3,6 @@
 mod bad_input;
 mod checks;
 mod kinds;
+mod resume;
 mod runs;
 mod support;

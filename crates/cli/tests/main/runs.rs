@@ -7,11 +7,14 @@ use serde_json::Value;
 
 use crate::support::{Done, Place, last};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 9] = [
+    "checkpoints",
     "config.toml",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",
+    "report.html",
+    "report.json",
     "summary.json",
     "timings.jsonl",
 ];
@@ -229,36 +232,6 @@ fn runs_side_by_side_get_folders_of_their_own() {
     let weights = |n| place.read(&format!("runs/digits-{n}/model.safetensors"));
     assert!((1..=4).all(|n| place.list(&format!("runs/digits-{n}")) == FILES));
     assert!((2..=4).all(|n| weights(n) == weights(1)));
-}
-
-#[cfg(unix)]
-#[test]
-fn an_interruption_saves_and_says_so() {
-    use std::io::{BufRead, BufReader};
-    let place = Place::new();
-    let mut command = place.command(&["train", "--epochs", "1000000", "--json"]);
-    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("starts");
-    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    // The folder, then the first epoch: training is on its way.
-    for _ in 0..2 {
-        line.clear();
-        out.read_line(&mut line).expect("a line");
-    }
-    let kill = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status();
-    assert!(kill.expect("kill runs").success());
-    let rest: Vec<String> = out.lines().map(|line| line.expect("a line")).collect();
-    assert_eq!(child.wait().expect("ends").code(), Some(130));
-    let summary: Value = serde_json::from_str(rest.last().expect("a line")).expect("JSON");
-    assert_eq!(summary["stopped"], "interrupted");
-    assert_eq!(place.list("runs/digits-1"), FILES);
-    place.ok(&["evaluate", "runs/digits-1"]);
-    // The steps were counted, so even this run can be had again.
-    place.ok(&["train", "--config", "runs/digits-1/config.toml", "--out", "again", "--quiet"]);
-    assert_eq!(
-        place.read("runs/digits-1/model.safetensors"),
-        place.read("again/model.safetensors")
-    );
 }
 
 #[test]

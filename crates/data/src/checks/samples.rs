@@ -2,10 +2,9 @@
 
 use super::duplicates::of_twins;
 use super::rows::{amount, counts, of_classes, of_shares};
-use super::{Check, Twins, row_hash};
+use super::{Check, Twins};
 use crate::dataset::Dataset;
 use crate::error::thousands;
-use crate::features::Raw;
 use crate::targets::Targets;
 
 /// Looks at the samples of a training, a validation and a test part: each a data set and rows of it.
@@ -31,7 +30,8 @@ pub fn samples(parts: [(&Dataset, &[usize]); 3]) -> Vec<Check> {
     }
     let mut twins = Twins::default();
     for (part, (data, rows)) in parts.iter().enumerate() {
-        rows.iter().for_each(|&row| twins.add(hash(data, row), part));
+        let hashes = rows.iter().filter_map(|&row| data.hash(row));
+        hashes.for_each(|hash| twins.add(hash, part));
     }
     checks.extend(of_twins(&twins));
     checks
@@ -43,26 +43,4 @@ fn labels(data: &Dataset) -> &[i64] {
         Targets::Classes { labels, .. } => labels,
         _ => &[],
     }
-}
-
-/// A hash of what the network sees of a row and of its class.
-fn hash(data: &Dataset, row: usize) -> u64 {
-    let width = data.features.width();
-    let at = row * width..(row + 1) * width;
-    let features: Vec<u8> = match data.features.raw() {
-        Raw::U8(values) => values[at].to_vec(),
-        Raw::F32(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
-        Raw::I64(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
-    };
-    let target: Vec<u8> = match &data.targets {
-        Targets::Classes { labels, .. } => labels[row].to_le_bytes().to_vec(),
-        Targets::Values { values, dims } => {
-            values[row * dims..(row + 1) * dims].iter().flat_map(|x| x.to_le_bytes()).collect()
-        }
-        Targets::Labels { flags, names } => {
-            flags[row * names.len()..(row + 1) * names.len()].to_vec()
-        }
-        Targets::Sequence { .. } => vec![],
-    };
-    row_hash([features, target])
 }

@@ -5,7 +5,7 @@ use crate::dataset::Dataset;
 use crate::detect::Found;
 use crate::encoding::Encoding;
 use crate::error::{DataError, thousands};
-use crate::features::{Features, Raw};
+use crate::features::{Collected, Features};
 use crate::options::SourceOptions;
 use crate::samples::{class_ids, class_names};
 use crate::source::{self, Loaded};
@@ -68,7 +68,8 @@ pub(crate) fn learn(
         fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
     let table = Table { header: source.has_header(), columns, target, layout };
 
-    let mut rows = Rows::of(&table, &classes);
+    let mut rows = Rows::of(&table, &classes, options);
+    rows.features.expect(parts.len() as u64)?;
     rows.gathered = Some(Gathered::new(deal.seed, names.len()));
     rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
@@ -78,9 +79,9 @@ pub(crate) fn learn(
         (&options.test_file, &mut split.test, Part::Test),
     ] {
         let Some(file) = file else { continue };
-        let other = &TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
+        let other = TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
         let before = rows.count();
-        rows.add(other, &|_| name)?;
+        notes.extend(rows.add(&other, &|_| name)?);
         part.extend(before..rows.count());
     }
     let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
@@ -119,10 +120,10 @@ pub(crate) fn judge(
     options: &SourceOptions,
 ) -> Result<Loaded, DataError> {
     let header = options.header.or(Some(table.header));
-    let source = &TableSource::at(found, header, options.skip_bad)?;
-    let mut rows = Rows::of(table, classes);
-    rows.add(source, &|_| Part::Test)?;
-    let notes = rows.notes(source);
+    let source = TableSource::at(found, header, options.skip_bad)?;
+    let mut rows = Rows::of(table, classes, options);
+    let mut notes = rows.add(&source, &|_| Part::Test)?;
+    notes.extend(rows.notes(&source));
     let data = rows.finish(name)?;
     Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
 }
@@ -136,11 +137,14 @@ pub(crate) fn read_features(
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
-    let mut out = Vec::new();
+    let mut features = Collected::new(table.layout.width(), options.memory);
+    let mut encoded = Vec::new();
     source.read(&mut |chunk| {
-        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut out)
+        encoded.clear();
+        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut encoded)?;
+        features.add(&encoded)
     })?;
-    Features::new(Raw::F32(out), vec![table.layout.width()])
+    features.finish()
 }
 
 /// Refuses names of columns that are not there, and gives the place of the target.
@@ -214,7 +218,9 @@ fn split<'a>(parts: impl Iterator<Item = &'a Part>) -> Split {
 struct Rows<'a> {
     table: &'a Table,
     classes: &'a [String],
-    features: Vec<f32>,
+    features: Collected,
+    /// The rows of a chunk.
+    encoded: Vec<f32>,
     labels: Vec<i64>,
     values: Vec<f32>,
     /// Rows without a target.
@@ -224,11 +230,12 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(table: &'a Table, classes: &'a [String]) -> Rows<'a> {
+    fn of(table: &'a Table, classes: &'a [String], options: &SourceOptions) -> Rows<'a> {
         Rows {
             table,
             classes,
-            features: vec![],
+            features: Collected::new(table.layout.width(), options.memory),
+            encoded: vec![],
             labels: vec![],
             values: vec![],
             left_out: 0,
@@ -240,8 +247,12 @@ impl<'a> Rows<'a> {
         self.labels.len().max(self.values.len())
     }
 
-    /// Adds the rows of a table that have a part and a target.
-    fn add(&mut self, source: &TableSource, part: &dyn Fn(u64) -> Part) -> Result<(), DataError> {
+    /// Adds the rows of a table that have a part and a target, and tells what one should know of them.
+    fn add(
+        &mut self,
+        source: &TableSource,
+        part: &dyn Fn(u64) -> Part,
+    ) -> Result<Vec<String>, DataError> {
         let file = source.file();
         let matched = self.table.matched(source.columns(), &file)?;
         let target = &self.table.target;
@@ -255,7 +266,9 @@ impl<'a> Rows<'a> {
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
-            self.table.encode(chunk, &matched, &keep, source, &mut self.features)?;
+            self.encoded.clear();
+            self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
+            self.features.add(&self.encoded)?;
             let number = |row: usize| chunk.first + row as u64;
             if let Some(gathered) = &mut self.gathered {
                 rows.iter().for_each(|&row| gathered.add(chunk, &places, row, part(number(row))));
@@ -279,8 +292,7 @@ impl<'a> Rows<'a> {
                 self.labels.extend(ids);
             }
             Ok(())
-        })?;
-        Ok(())
+        })
     }
 
     /// What was left out.
@@ -297,7 +309,7 @@ impl<'a> Rows<'a> {
     }
 
     fn finish(self, name: &str) -> Result<Dataset, DataError> {
-        let features = Features::new(Raw::F32(self.features), vec![self.table.layout.width()])?;
+        let features = self.features.finish()?;
         let targets = match self.classes.is_empty() {
             true => Targets::Values { values: self.values, dims: 1 },
             false => Targets::Classes { labels: self.labels, names: self.classes.to_vec() },

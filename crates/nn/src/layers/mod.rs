@@ -22,6 +22,7 @@ mod pool;
 mod reshape;
 mod sequence;
 mod spatial;
+mod tabular;
 mod upsample;
 
 pub use activation::{
@@ -47,6 +48,7 @@ pub use pool::{
 pub use reshape::{Reshape, Unsqueeze};
 pub use sequence::*;
 pub use spatial::{Padding, PerAxis};
+pub use tabular::*;
 pub use upsample::Upsample;
 
 use std::sync::Arc;

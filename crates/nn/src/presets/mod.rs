@@ -3,13 +3,16 @@
 
 mod autoencoder;
 mod nodes;
+mod perceptrons;
 mod sequence;
-mod tables;
+mod table;
 mod vision;
 
 use thalweg_graph::OpError;
 
 use crate::dag::NodeSpec;
+use crate::layers::Answer;
+pub use table::reason;
 
 /// What a network is for, as far as its sizes go.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ pub struct TableShape<'a> {
     pub sounds: &'a [[usize; 2]],
     /// The number of training rows.
     pub rows: usize,
+    /// What the outputs are.
+    pub answer: Answer,
 }
 
 /// A network that has a name.
@@ -56,7 +61,7 @@ pub struct Preset {
 
 /// All presets.
 pub fn presets() -> Vec<&'static Preset> {
-    [tables::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
+    [perceptrons::PRESETS, table::PRESETS, vision::PRESETS, autoencoder::PRESETS, sequence::PRESETS]
         .into_iter()
         .flatten()
         .collect()

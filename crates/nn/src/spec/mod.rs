@@ -3,6 +3,7 @@
 
 mod name;
 mod sequence;
+mod tabular;
 mod vision;
 
 use serde::{Deserialize, Serialize};
@@ -10,14 +11,17 @@ use thalweg_graph::{OpError, Shape};
 
 use crate::dag::Node;
 use crate::layers::{
-    Dropout, Elu, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Pool, Prelu, Relu,
-    Sigmoid, Silu, Softmax, Softplus, Tanh,
+    Answer, Dropout, Elu, Flatten, Gelu, Join, LayerNorm, LeakyRelu, Linear, LogSoftmax, Pool,
+    Prelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
 use crate::module::Network;
 pub use name::UnknownLayer;
 pub use sequence::{
     AttentionOptions, DecoderOptions, EmbeddingOptions, ForecasterOptions, RecurrentOptions,
     Seq2SeqOptions, TransformerOptions, TwoTowerOptions,
+};
+pub use tabular::{
+    CategoriesOptions, ColumnsOptions, MemberLinearOptions, PeriodicOptions, PiecewiseLinearOptions,
 };
 pub use vision::{
     AdaptivePoolOptions, AvgPoolOptions, BatchNormOptions, ChannelDropoutOptions, ConvOptions,
@@ -250,6 +254,22 @@ pub enum LayerSpec {
     Seq2Seq(Seq2SeqOptions),
     /// [`Forecaster`](crate::Forecaster).
     Forecaster(ForecasterOptions),
+    /// [`Columns`](crate::Columns).
+    Columns(ColumnsOptions),
+    /// [`PiecewiseLinear`](crate::PiecewiseLinear).
+    PiecewiseLinear(PiecewiseLinearOptions),
+    /// [`Periodic`](crate::Periodic).
+    Periodic(PeriodicOptions),
+    /// [`Categories`](crate::Categories).
+    Categories(CategoriesOptions),
+    /// [`MemberLinear`](crate::MemberLinear).
+    MemberLinear(MemberLinearOptions),
+    /// [`MemberMean`](crate::MemberMean).
+    MemberMean {
+        /// What the members put out: `numbers`, `classes` or `labels`.
+        #[serde(default)]
+        of: Answer,
+    },
     /// The sum of several nodes: see [`Join`].
     Add {},
     /// The product of several nodes, element by element.
@@ -292,12 +312,10 @@ impl LayerSpec {
     /// decides a size; what else is wrong is reported by the layer's `forward`.
     #[track_caller]
     pub fn build(&self, input: &Shape) -> Result<Box<dyn Network>, OpError> {
-        let built = match vision::build(self, input)? {
-            Some(layer) => Some(layer),
-            None => sequence::build(self, input)?,
-        };
-        if let Some(layer) = built {
-            return Ok(layer);
+        for family in [vision::build, sequence::build, tabular::build] {
+            if let Some(layer) = family(self, input)? {
+                return Ok(layer);
+            }
         }
         let extent = |axis| self.extent(input, axis);
         Ok(match *self {

@@ -16,4 +16,5 @@ mod regularise;
 mod sequence;
 mod sequential;
 mod store;
+mod tabular;
 mod vision;

@@ -39,14 +39,14 @@ pub fn preflight(run: &Run) -> Section {
     let blocks = if checks.is_empty() { vec![] } else { vec![outcomes(checks)] };
     let about = "Tried before the first step: does the loss begin where chance would put it, does every parameter get a \
                  gradient, can a single batch be learned by heart?";
-    Section { id: "preflight", title: "Before take-off", about: about.into(), blocks }
+    Section { id: "preflight", title: "Pre-flight", about: about.into(), blocks }
 }
 
 /// What looked unhealthy.
 pub fn health(run: &Run) -> Section {
     let check = |finding: &Finding| {
         let Finding { kind, layer, epoch, saw, try_this } = finding;
-        let place = if layer.is_empty() { String::new() } else { format!(", {layer}") };
+        let place = if layer.is_empty() { String::new() } else { format!(" in layer {layer}") };
         Check {
             name: format!("{}{place}, epoch {epoch}", kind.replace('_', " ")),
             status: Status::Warn,

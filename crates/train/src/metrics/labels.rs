@@ -1,11 +1,11 @@
 //! Metrics of multi-label targets, as scikit-learn has them for indicator matrices with `zero_division=0`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ClassScores, share};
 
 /// How well labels are predicted, of which any number may hold for a row.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Labels {
     /// Rows measured on.
     pub rows: u64,
@@ -20,6 +20,7 @@ pub struct Labels {
     /// The mean F1 of the labels.
     pub f1_macro: f64,
     /// Label by label.
+    #[serde(default)]
     pub classes: Vec<ClassScores>,
 }
 

@@ -3,6 +3,8 @@
 use serde_json::{Map, Value, json};
 use thalweg_data::{Encoding, IGNORED, Raw, Targets};
 
+use super::insights::Rival;
+use super::linear::linear;
 use crate::Part;
 
 /// Predictors without a network, fitted on `train`, their choices made on `valid`, measured on `judged`.
@@ -33,6 +35,9 @@ pub(super) fn baselines(
         }
         _ => {}
     }
+    if let Some((name, figures)) = linear(encoding, train, valid, judged) {
+        add(name, figures);
+    }
     match encoding {
         Encoding::Ratings(ratings) => {
             let ids = [ratings.users.len(), ratings.items.len()];
@@ -52,6 +57,39 @@ pub(super) fn baselines(
         _ => {}
     }
     Value::Object(found)
+}
+
+/// The baselines beside the network, whose figures are `network`.
+pub(super) fn rivals(baselines: &Value, network: &Value) -> Vec<Rival> {
+    let rival = |(name, figures): (&String, &Value)| {
+        let metrics = ["accuracy", "rmse", "bits_per_token"].into_iter();
+        let metric = metrics.filter(|metric| figures[metric].is_number());
+        let (metric, value, network) = metric
+            .filter_map(|metric| {
+                Some((metric, figures[metric].as_f64()?, network[metric].as_f64()?))
+            })
+            .next()?;
+        let name = match name.as_str() {
+            "majority_class" => {
+                let class = figures["class"].as_str().unwrap_or("?").escape_debug();
+                format!("always saying '{class}', the most frequent class")
+            }
+            "mean" => "always saying the mean".into(),
+            "unigram" => "the frequency of each token alone".into(),
+            "biases" => "mean and ridge-tuned biases of user and item".into(),
+            "last_value" => "saying the last value again".into(),
+            "seasonal_naive" => {
+                format!("what was {} steps before (seasonal naive)", figures["season"])
+            }
+            "logistic" => "a logistic regression".into(),
+            "linear" => "a linear (ridge) regression".into(),
+            other => other.replace('_', " "),
+        };
+        let beaten = if metric == "accuracy" { network > value } else { network < value };
+        let figures = figures.clone();
+        Some(Rival { name, figures, metric: metric.into(), value, network, beaten })
+    };
+    baselines.as_object().into_iter().flatten().filter_map(rival).collect()
 }
 
 /// The labels that count, of the rows of a part.

@@ -11,7 +11,8 @@ use thalweg_nn::optim::Group;
 use thalweg_nn::{Loss, Optimizer, Schedule, Updater};
 
 use super::network::NetworkConfig;
-use crate::{Augment, BatchSize, FitOptions, TrainError};
+use crate::judge::threshold::Metric;
+use crate::{Augment, BatchSize, Extension, FitOptions, TrainError};
 
 /// A run, fully described.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,6 +138,13 @@ pub struct TrainConfig {
     pub augment: Vec<Augment>,
     /// The instruction set, on which the last bits depend: `avx512`, `avx2` or `portable`.
     pub isa: String,
+    /// What the threshold of two classes is chosen for on the validation rows: `accuracy`, `f1`, `balanced_accuracy`, or
+    /// `auc`, which leaves it at 0.5.
+    #[serde(default)]
+    pub metric: Metric,
+    /// Whether the rows of each class together count the same, however many there are.
+    #[serde(default)]
+    pub balance: bool,
     /// What is made small.
     pub loss: Loss,
     /// How gradients become new weights.
@@ -146,6 +154,9 @@ pub struct TrainConfig {
     /// What is different for some parameters.
     #[serde(default)]
     pub groups: Vec<Group>,
+    /// What `thalweg resume` added to the run after it had ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extended: Vec<Extension>,
 }
 
 impl Config {
@@ -180,6 +191,7 @@ impl TrainConfig {
             mixup: self.mixup,
             noise: self.noise,
             augment: self.augment.clone(),
+            extended: self.extended.clone(),
             max_time,
         }
     }

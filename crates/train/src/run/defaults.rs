@@ -6,11 +6,12 @@ use thalweg_data::{
 };
 use thalweg_nn::optim::AdamW;
 use thalweg_nn::presets::{self, Preset, Shapes, TableShape};
-use thalweg_nn::{Loss, Schedule, losses};
+use thalweg_nn::{Answer, Loss, Schedule, losses};
 
 use super::config::{Config, DataConfig, Objective, TrainConfig, isa_name};
 use super::network::NetworkConfig;
 use crate::BatchSize;
+use crate::judge::threshold::Metric;
 
 /// The training rows up to which a set is small: it gets more epochs of smaller batches.
 const SMALL_SET: usize = 5_000;
@@ -74,6 +75,8 @@ impl Config {
                 mixup: 0.0,
                 noise: 0.0,
                 augment: vec![],
+                metric: Metric::Accuracy,
+                balance: false,
                 isa: isa_name(Isa::detect()).into(),
                 loss: loss_for(&loaded.train.targets, goal),
                 optimizer: AdamW::default().into(),
@@ -85,6 +88,7 @@ impl Config {
                     final_div: 1e4,
                 },
                 groups: vec![],
+                extended: vec![],
             },
         }
     }
@@ -107,7 +111,16 @@ impl Habits {
         let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None, l2: 0.0 };
         match loaded.encoding {
             Encoding::Values => plain,
-            Encoding::Table(_) => Habits { patience: Some(10), ..plain },
+            Encoding::Table(_) => {
+                let rows = loaded.train.rows();
+                let (epochs, batch) = match rows {
+                    0..2_000 => (60, 32),
+                    2_000..10_000 => (60, 64),
+                    10_000..200_000 => (30, 256),
+                    _ => (3, 1024),
+                };
+                Habits { epochs, batch, lr: 2e-3, patience: Some(16), ..plain }
+            }
             Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
             Encoding::Language(_) | Encoding::Pairs(_) => {
                 Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
@@ -131,10 +144,11 @@ impl Habits {
 }
 
 /// The network for a kind of data.
-fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
+pub(super) fn preset_for(encoding: &Encoding, goal: Objective) -> &'static str {
     match encoding {
         _ if goal == Objective::Reconstruct => AUTOENCODERS[0],
-        Encoding::Values | Encoding::Table(_) => "mlp",
+        Encoding::Values => "mlp",
+        Encoding::Table(_) => "table",
         Encoding::Images(images) if images.frames.is_some() => "cnn3d",
         Encoding::Images(_) => "lenet",
         Encoding::Audio(_) => "audio-cnn",
@@ -196,6 +210,11 @@ pub fn shapes<'a>(data: &'a Dataset, encoding: &'a Encoding, goal: Objective) ->
                 images: &table.layout.images,
                 sounds: &table.layout.sounds,
                 rows: table.layout.rows,
+                answer: match &data.targets {
+                    Targets::Classes { .. } | Targets::Sequence { .. } => Answer::Classes,
+                    Targets::Labels { .. } => Answer::Labels,
+                    Targets::Values { .. } => Answer::Numbers,
+                },
             }),
             _ => None,
         },

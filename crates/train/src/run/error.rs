@@ -42,16 +42,23 @@ pub enum RunError {
         /// The folder.
         path: PathBuf,
     },
-    /// Another training writes into the folder, or one was killed there.
+    /// The folder for a new run holds one that can be resumed.
     #[error(
-        "another training is writing into {}\nhint: choose another --out; if none is running, one was killed: remove {}",
-        path.display(), stage.display()
+        "{} holds a training that is not finished\nhint: go on with it: `thalweg resume {}`; or choose another --out, or replace it with --overwrite",
+        path.display(), path.display()
+    )]
+    Unfinished {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another training writes into the folder.
+    #[error(
+        "another training is writing into {}\nhint: wait for its end, or choose another --out",
+        path.display()
     )]
     Busy {
         /// The folder.
         path: PathBuf,
-        /// The other one's unfinished files.
-        stage: PathBuf,
     },
     /// A folder that is no finished run.
     #[error("{} is not a run: {problem}\nhint: {hint}", path.display())]
@@ -102,7 +109,7 @@ impl RunError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            RunError::Config { .. } | RunError::Exists { .. } => true,
+            RunError::Config { .. } | RunError::Exists { .. } | RunError::Unfinished { .. } => true,
             RunError::Train(TrainError::Option { .. }) => true,
             RunError::Data(error) | RunError::Train(TrainError::Data(error)) => matches!(
                 error,

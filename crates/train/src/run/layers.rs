@@ -164,6 +164,28 @@ pub fn formula(spec: &LayerSpec) -> [&'static str; 2] {
             "y = x where x > 0, else a·x",
             "∂L/∂x = g where x > 0, else a·g   ∂L/∂a = Σ g·x where x ≤ 0",
         ],
+        LayerSpec::Columns(_) => ["y = some columns of x", "∂L/∂x = g at those columns, else 0"],
+        LayerSpec::PiecewiseLinear(_) => [
+            "yⱼ = xⱼ·aⱼ + bⱼ + Σₜ eₜ(xⱼ)·Wⱼₜ, eₜ the share of piece t below xⱼ",
+            "∂L/∂Wⱼₜ = Σ eₜ·g   ∂L/∂aⱼ = Σ xⱼ·g   ∂L/∂bⱼ = Σ g   ∂L/∂xⱼ = g·(aⱼ + W of its piece)",
+        ],
+        LayerSpec::Periodic(_) => [
+            "yⱼ = relu(W·[sin 2πcx, cos 2πcx] + b)",
+            "∂L/∂c = Σ 2πx·(g_sin·cos 2πcx − g_cos·sin 2πcx)",
+        ],
+        LayerSpec::Categories(_) => {
+            ["y = the vectors of the ids, in one row", "∂L/∂W[i] = Σ g over the rows where x = i"]
+        }
+        LayerSpec::MemberLinear(o) if o.shared => [
+            "yₘ = ((xₘ∘rₘ)·Wᵀ)∘sₘ + bₘ for each member m",
+            "∂L/∂W = Σₘ (g∘sₘ)ᵀ·(xₘ∘rₘ)   ∂L/∂xₘ = ((g∘sₘ)·W)∘rₘ",
+        ],
+        LayerSpec::MemberLinear(_) => {
+            ["yₘ = xₘ·Wₘᵀ + bₘ for each member m", "∂L/∂Wₘ = gₘᵀ·xₘ   ∂L/∂xₘ = gₘ·Wₘ"]
+        }
+        LayerSpec::MemberMean { .. } => {
+            ["y = x in training, the mean of the members in use", "∂L/∂x = g"]
+        }
         // New layers say what they are until somebody writes their formula down here.
         _ => ["y = f(x)", "∂L/∂x = g·f′(x)"],
     }

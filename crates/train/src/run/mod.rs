@@ -8,28 +8,39 @@
 //!                                              Model ◀──load─────┴──────────────────┘
 //! ```
 
+mod balance;
 mod baselines;
 mod blame;
+pub mod calibration;
+mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod defaults;
 pub mod dot;
 pub mod draft;
 mod error;
+mod examples;
 mod findings;
 pub mod folder;
+mod importance;
+pub mod init;
 pub mod insights;
+pub mod judging;
 pub mod layers;
+mod linear;
 mod memory;
 pub mod microscope;
 mod mistakes;
 pub mod model;
 pub mod network;
+pub mod resume;
 pub mod session;
 mod slopes;
+mod stories;
 pub mod task;
 mod writer;
 
+pub use calibration::Calibration;
 pub use config::{Config, DataConfig, TrainConfig};
 pub use data::{PartName, RunData};
 pub use draft::Draft;

@@ -10,20 +10,21 @@ use thalweg_graph::{Executor, NoStates, Tensor, Value};
 use thalweg_nn::optim::Sgd;
 use thalweg_nn::{Activations, Dag, Loss, NodeSpec, StoreError, Updater};
 
+use super::calibration::Calibration;
 use super::config::Config;
 use super::error::RunError;
-use super::folder::{CONFIG, MODEL, WEIGHTS};
+use super::folder::{CONFIG, LAST, MODEL, WEIGHTS};
 use super::task::Task;
 use crate::{Sample, TrainError, Trainer};
 
 /// The format of `model.json` that this version writes, and the greatest that it reads.
-pub const FORMAT: u64 = 2;
+pub const FORMAT: u64 = 3;
 
 /// What `model.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelFile {
-    /// [`FORMAT`]; in files of format 1 the fields that have a default are missing.
+    /// [`FORMAT`]; in files of older formats some fields that have a default are missing.
     pub format: u64,
     /// The version that wrote it.
     pub thalweg: String,
@@ -46,6 +47,9 @@ pub struct ModelFile {
     pub target: String,
     /// The classes in the order of the outputs; empty where numbers are predicted.
     pub classes: Vec<String>,
+    /// What validation rows have taught about its answers.
+    #[serde(default, skip_serializing_if = "Calibration::is_none")]
+    pub calibration: Calibration,
     /// The loss it was trained with.
     pub loss: Loss,
     /// The layers, the one that gives the outputs included.
@@ -87,8 +91,8 @@ impl Model {
     }
 
     /// What the network says of some rows: for a classification the probability of each class (the softmax of what it
-    /// puts out), for labels that of each label (the sigmoid), for a sequence that of each class at each place, else
-    /// numbers in the units of the targets.
+    /// puts out, over the temperature), for labels that of each label (the sigmoid), for a sequence that of each class at
+    /// each place, else numbers in the units of the targets.
     ///
     /// # Errors
     /// [`RunError::Fit`] where the samples are of another shape; [`RunError::Train`].
@@ -100,13 +104,20 @@ impl Model {
     ) -> Result<Value, RunError> {
         self.check(features, source)?;
         let outputs = self.trainer.predict(features, rows, &self.file.scaling)?;
-        if !self.file.task.has_classes() {
-            return Ok(outputs);
-        }
+        let width = outputs.shape().last().copied().unwrap_or(0);
         let outputs = Tensor::constant(outputs);
         let shares = match self.file.task {
             Task::Multilabel => outputs.sigmoid(),
-            _ => outputs.softmax(-1),
+            // One logit for two classes: that of the second.
+            Task::Classification if width == 1 => {
+                let outputs = Tensor::concat(&[outputs.zeros_like(), outputs], 1);
+                (outputs / f64::from(self.file.calibration.temperature)).softmax(-1)
+            }
+            Task::Classification => {
+                (outputs / f64::from(self.file.calibration.temperature)).softmax(-1)
+            }
+            task if task.has_classes() => outputs.softmax(-1),
+            _ => outputs,
         };
         Ok(self.trainer.cpu().run(&[shares], &[], &[], &mut NoStates)?.swap_remove(0))
     }
@@ -220,7 +231,10 @@ pub fn read(run: &Path, name: &str) -> Result<Vec<u8>, RunError> {
         }
         std::io::ErrorKind::NotFound => not_a_run(
             format!("it has no {name}"),
-            "give the folder that `thalweg train` printed; a run that was killed has none",
+            match run.join(LAST).exists() {
+                true => "its training was stopped; go on with it: `thalweg resume RUN`",
+                false => "give the folder that `thalweg train` printed",
+            },
         ),
         _ => RunError::Io { doing: "read", path, source, hint: "check the permissions" },
     })

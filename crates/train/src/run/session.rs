@@ -3,27 +3,29 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use thalweg_cpu::Cpu;
-use thalweg_data::checks::Check;
 use thalweg_data::{DataError, Scaling, SourceOptions, Targets};
 use thalweg_nn::{Dag, EntryKind, Schedule};
 
 use super::VERSION;
-use super::baselines::baselines;
+use super::balance::balanced;
 use super::blame::{configured, unbuilt};
+use super::calibration::Calibration;
+use super::checkpoint::Recorder;
 use super::config::{Config, isa_named};
 use super::data::{PartName, RunData, refuse_failed};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
-use super::folder::{CONFIG, METRICS, MODEL, RunFolder, SUMMARY, TIMINGS, WEIGHTS};
+use super::folder::{CONFIG, DATA, METRICS, MODEL, REPORT, RunFolder, TIMINGS, WEIGHTS};
+use super::insights::Insights;
+use super::judging::{Judged, judge};
 use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
-use crate::{
-    BatchReport, Control, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer,
-};
+use crate::judge::threshold::Tuned;
+use crate::{Checkpoint, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer};
 
 /// Rows of a batch where nothing is learned.
 pub const EVALUATION_BATCH: usize = 256;
@@ -34,15 +36,17 @@ pub struct Session {
     pub config: Config,
     /// What is learned from.
     pub data: RunData,
-    /// What was looked for in the data, and found.
-    pub checks: Vec<Check>,
     /// Fitted on the training rows.
     pub scaling: Scaling,
     /// What will be saved beside the weights.
     pub model: ModelFile,
+    /// What is found out beyond figures, for `report.json`; judging adds to it.
+    pub insights: Insights,
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
     trainer: Trainer<Dag>,
+    /// Where the training goes on, of a run that is resumed.
+    pub(super) from: Option<Checkpoint>,
 }
 
 /// What `summary.json` holds. The shape is a promise.
@@ -83,6 +87,12 @@ pub struct Outcome {
     pub history: History,
     /// On the test rows, where there are any.
     pub test: Option<Metrics>,
+    /// As in `report.json`.
+    pub insights: Insights,
+    /// As in `model.json`.
+    pub calibration: Calibration,
+    /// The best threshold of two classes on the validation rows, whether it was taken or not.
+    pub tuned: Option<Tuned>,
 }
 
 impl Session {
@@ -98,7 +108,13 @@ impl Session {
         }
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
-        let model = describe(&config, &data, &scaling);
+        let mut model = describe(&config, &data, &scaling);
+        if config.train.balance {
+            let rows = data.rows(PartName::Train);
+            let loss = balanced(&model.loss, &data.learn, rows);
+            model.loss =
+                loss.map_err(|(what, hint)| draft.problem("train.balance", what, hint.into()))?;
+        }
         let mut trainer = model.trainer(config.train.updater()).on(executor(&config, threads));
         // One row tells the sizes; what is wrong beyond them, binding finds.
         let shape: Vec<usize> = [&[1], features.shape()].concat();
@@ -111,8 +127,11 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
+        let mut insights = Insights { checks, ..Insights::default() };
+        insights.data.path.clone_from(&config.data.path);
+        let (planned_memory, from) = (0, None);
         let mut session =
-            Session { config, data, checks, scaling, model, planned_memory: 0, trainer };
+            Session { config, data, scaling, model, insights, planned_memory, trainer, from };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
         Ok(session)
     }
@@ -132,41 +151,41 @@ impl Session {
         self.trainer.store().numel()
     }
 
-    /// Trains, measures and saves. `max_time` limits the fit alone.
+    /// Trains, measures and saves, from the beginning or from where a resumed run stands. `max_time` limits the fit alone. An
+    /// interrupted training is saved so that it can be used and resumed; it is not measured on the test rows.
     ///
     /// # Errors
-    /// [`RunError`]; the folder is then gone.
+    /// [`RunError`]; where that was before the first checkpoint, the folder is then gone.
     pub fn train(
         mut self,
-        folder: RunFolder,
+        mut folder: RunFolder,
         max_time: Option<Duration>,
         observer: &mut dyn Observer,
     ) -> Result<Outcome, RunError> {
+        self.begin(&folder)?;
         let options = self.config.train.fit_options(max_time);
-        let Session { data, scaling, trainer, model, config, .. } = &mut self;
-        let [train, valid, test] =
-            [PartName::Train, PartName::Valid, PartName::Test].map(|part| data.part(part, scaling));
+        let Session { data, scaling, trainer, model, config, from, insights, .. } = &mut self;
+        let [train, valid] =
+            [PartName::Train, PartName::Valid].map(|part| data.part(part, scaling));
         let Some(train) = train else {
             return Err(DataError::NoRows { what: "train" }.into());
         };
-        let mut recorder = Recorder { folder: &folder, observer, failed: None, total_steps: 0 };
-        let history = trainer.fit(&train, valid.as_ref(), &options, &mut recorder)?;
+        let mut recorder = Recorder::new(&mut folder, observer);
+        let history = match from {
+            Some(from) => trainer.resume(&train, valid.as_ref(), &options, from, &mut recorder),
+            None => trainer.fit(&train, valid.as_ref(), &options, &mut recorder),
+        };
         let Recorder { failed, total_steps, .. } = recorder;
         if let Some(error) = failed {
             return Err(error);
         }
-        let mut measure = |part: Option<&crate::Part<'_>>| -> Result<Option<Metrics>, RunError> {
-            part.map(|part| Ok(trainer.evaluate(part, EVALUATION_BATCH)?)).transpose()
-        };
-        let scores = [measure(Some(&train))?, measure(valid.as_ref())?, measure(test.as_ref())?];
-        let baselines = baselines(&data.encoding, &train, valid.as_ref(), test.or(valid).as_ref());
-        let [train, valid, test] = scores;
-        let summary = Summary {
+        let history = history?;
+        let mut summary = Summary {
             task: model.task,
-            train: figures(train.as_ref()),
-            valid: figures(valid.as_ref()),
-            test: figures(test.as_ref()),
-            baselines,
+            train: Value::Null,
+            valid: Value::Null,
+            test: Value::Null,
+            baselines: Value::Null,
             epochs: history.epochs.len(),
             train_seconds: history.train_seconds,
             parameters: trainer.store().numel(),
@@ -175,33 +194,86 @@ impl Session {
             stopped: history.stopped,
             best_epoch: history.best_epoch,
         };
-        self.save(folder, &history, total_steps, &summary)?;
-        Ok(Outcome { summary, history, test })
+        if history.stopped == Stopped::Interrupted {
+            self.save_weights(&folder)?;
+            let Session { insights, model, .. } = self;
+            let calibration = model.calibration;
+            return Ok(Outcome {
+                summary,
+                history,
+                test: None,
+                insights,
+                calibration,
+                tuned: None,
+            });
+        }
+        let judged = judge(trainer, model, config.train.metric, data, scaling, insights)?;
+        let Judged { metrics, calibration, tuned, baselines } = judged;
+        model.calibration = calibration;
+        summary.baselines = baselines;
+        [summary.train, summary.valid, summary.test] =
+            metrics.each_ref().map(|scores| figures(scores.as_ref()));
+        let [.., test] = metrics;
+        self.end(folder, &history, total_steps, &summary)?;
+        let Session { insights, model, .. } = self;
+        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned })
     }
 
-    fn save(
+    /// Writes what says what the run is.
+    fn begin(&self, folder: &RunFolder) -> Result<(), RunError> {
+        let mut config = self.config.clone();
+        // A clock never stops twice at the same step.
+        config.train.max_time = None;
+        self.save_config(folder, &config)?;
+        folder.write_json(MODEL, &self.model)?;
+        folder.write_json(DATA, &self.data_story()?)?;
+        let done = self.from.as_ref().map_or(0, Checkpoint::epochs);
+        for name in [METRICS, TIMINGS] {
+            folder.keep_lines(name, done)?;
+        }
+        folder.unfinished()
+    }
+
+    /// Writes the results.
+    fn end(
         &self,
         folder: RunFolder,
         history: &History,
         total_steps: u64,
         summary: &Summary,
     ) -> Result<(), RunError> {
-        let fit = |what: String| RunError::Fit { what, hint: String::new() };
         let mut config = self.config.clone();
-        // What a clock or a hand cut short is repeated by counting steps, at the rates of the run as it was planned.
-        if matches!(history.stopped, Stopped::MaxTime | Stopped::Interrupted) && history.steps > 0 {
-            config.train.max_steps = Some(history.steps);
-            fix_length(&mut config.train.schedule, total_steps);
-        }
         config.train.max_time = None;
-        let weights = self.trainer.store().to_safetensors(&EntryKind::MODEL);
-        let weights = weights.map_err(|error| fit(error.to_string()))?;
-        folder.write(CONFIG, config.to_toml().map_err(fit)?.as_bytes())?;
+        // What a clock cut short is repeated by counting steps, at the rates of the run as it was planned.
+        if history.stopped == Stopped::MaxTime {
+            fix_length(&mut config.train.schedule, total_steps);
+            config.train.max_steps = Some(history.steps);
+            // Of a part of an epoch that was not judged nothing is left, where the best weights are those of a whole one.
+            if let [.., whole, last] = &history.epochs[..]
+                && history.restored
+                && last.valid.is_none()
+            {
+                config.train.max_steps = Some(whole.steps);
+                folder.keep_lines(METRICS, history.epochs.len() - 1)?;
+            }
+        }
+        self.save_config(&folder, &config)?;
         folder.write_json(MODEL, &self.model)?;
-        folder.write(WEIGHTS, &weights)?;
-        folder.write_json(SUMMARY, summary)?;
-        folder.finish()?;
+        self.save_weights(&folder)?;
+        folder.write_json(REPORT, &self.insights)?;
+        folder.finish(summary)?;
         Ok(())
+    }
+
+    fn save_config(&self, folder: &RunFolder, config: &Config) -> Result<(), RunError> {
+        let text = config.to_toml();
+        let text = text.map_err(|what| RunError::Fit { what, hint: String::new() })?;
+        folder.write(CONFIG, text.as_bytes())
+    }
+
+    fn save_weights(&self, folder: &RunFolder) -> Result<(), RunError> {
+        let weights = self.trainer.store().to_safetensors(&EntryKind::MODEL);
+        folder.write(WEIGHTS, &weights.map_err(TrainError::from)?)
     }
 }
 
@@ -235,6 +307,7 @@ fn describe(config: &Config, data: &RunData, scaling: &Scaling) -> ModelFile {
         target_scaling,
         target: config.data.target().into(),
         classes: classes.to_vec(),
+        calibration: Calibration::default(),
         loss: config.train.loss.clone(),
         layers: config.network.nodes(&shapes(&data.learn, &data.encoding, config.train.goal)),
     }
@@ -256,7 +329,7 @@ fn of_targets(values: &[f32], dims: usize, rows: &[usize]) -> Scaling {
 }
 
 /// Makes a schedule that goes by the length of the run go by `total` steps.
-fn fix_length(schedule: &mut Schedule, total: u64) {
+pub(super) fn fix_length(schedule: &mut Schedule, total: u64) {
     match schedule {
         Schedule::OneCycle { total: own, .. } | Schedule::Cosine { total: own, .. } => {
             own.get_or_insert(total);
@@ -285,40 +358,6 @@ pub fn figures(metrics: Option<&Metrics>) -> Value {
             fields.into_iter().filter(|(_, value)| !value.is_array()).collect::<Map<_, _>>().into()
         }
         _ => Value::Null,
-    }
-}
-
-/// Writes every epoch down before it is shown.
-struct Recorder<'a> {
-    folder: &'a RunFolder,
-    observer: &'a mut dyn Observer,
-    failed: Option<RunError>,
-    /// Of the run as it was planned.
-    total_steps: u64,
-}
-
-impl Observer for Recorder<'_> {
-    fn batch(&mut self, report: &BatchReport) -> Control {
-        self.total_steps = report.total_steps;
-        self.observer.batch(report)
-    }
-
-    fn epoch(&mut self, report: &EpochReport) -> Control {
-        let timing = json!({
-            "epoch": report.epoch,
-            "train_seconds": report.timing.train_seconds,
-            "valid_seconds": report.timing.valid_seconds,
-            "samples_per_second": report.timing.samples_per_second,
-        });
-        let written = self
-            .folder
-            .line(METRICS, &epoch_line(report))
-            .and_then(|()| self.folder.line(TIMINGS, &timing));
-        if let Err(error) = written {
-            self.failed = Some(error);
-            return Control::Stop;
-        }
-        self.observer.epoch(report)
     }
 }
 

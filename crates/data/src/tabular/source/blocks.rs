@@ -340,7 +340,7 @@ mod tests {
         assert_eq!(ends("a,b\r"), (None, None));
         assert_eq!(ends("a,\"b\nc"), (None, Some(2)));
         assert_eq!(ends("1\na,\"b\nc\"\nd"), (Some(10), None));
-        assert_eq!(ends("a,\"b\"\"\nc\",d\n"), (Some(13), None));
+        assert_eq!(ends("a,\"b\"\"\nc\",d\n"), (Some(12), None));
         assert_eq!(ends("5\" pipe,3\nx"), (Some(10), None), "a quote within a cell is a letter");
     }
 }

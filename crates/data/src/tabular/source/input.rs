@@ -64,6 +64,15 @@ impl Location {
         name.strip_suffix(".gz").unwrap_or(&name).to_string()
     }
 
+    /// Its name without folders and endings.
+    pub(super) fn stem(&self) -> String {
+        let name = match &self.entry {
+            Some((_, name)) => name.rsplit('/').next().unwrap_or_default().to_string(),
+            None => self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        name.split('.').next().unwrap_or_default().to_string()
+    }
+
     /// Opens it for as long as `read` takes.
     pub(super) fn open<T>(
         &self,

@@ -5,9 +5,13 @@
 //! their rows, on background threads and with a few chunks in memory at a time.
 
 mod blocks;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod delimited;
 mod format;
 mod input;
+mod json_lines;
+mod numpy;
 mod pipeline;
 
 use std::sync::Arc;
@@ -74,10 +78,11 @@ impl TableSource {
     /// # Errors
     /// There is no such path and no table in it, the first one is empty or has two columns of one name.
     pub fn open(spec: &str, options: &SourceOptions) -> Result<TableSource, DataError> {
-        TableSource::of(&found(spec)?.tables()?, options.header, options.skip_bad)
+        TableSource::at(&found(spec)?, options.header, options.skip_bad)
     }
 
-    /// The table in what was found; see [`TableSource::of`].
+    /// The table at a path. `header` says whether the first line of a text names its columns, where that is known;
+    /// `skip_bad`: rows that cannot be read are left out.
     pub(crate) fn at(
         found: &Found,
         header: Option<bool>,
@@ -86,18 +91,13 @@ impl TableSource {
         TableSource::of(&found.tables()?, header, skip_bad)
     }
 
-    /// A table in these files. `header` says whether the first line of a text names its columns, where that is known;
-    /// `skip_bad`: rows that cannot be read are left out.
-    pub(crate) fn of(
-        files: &Files,
-        header: Option<bool>,
-        skip_bad: bool,
-    ) -> Result<TableSource, DataError> {
+    /// A table in these files.
+    fn of(files: &Files, header: Option<bool>, skip_bad: bool) -> Result<TableSource, DataError> {
         let files = Location::of(files);
         let Some(first) = files.first() else {
             return Err(DataError::NoRows { what: "make a table of" });
         };
-        let (columns, header) = Format::of(first)?.columns(first, header)?;
+        let (columns, header) = Format::of(first)?.columns(first, header, skip_bad)?;
         let twice = columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name));
         if let Some((_, name)) = twice {
             let hint = "give each column a name of its own, or set header = false where the \

@@ -1,0 +1,130 @@
+//! What is said of a finished network beyond its figures: what it has to beat, and how its answers are read.
+
+use thalweg_train::judge::threshold::Tuned;
+use thalweg_train::run::Calibration;
+use thalweg_train::run::insights::{Insights, Rival};
+use thalweg_train::run::session::Outcome;
+
+use crate::output::{number, percent};
+
+/// Headings with their lines.
+pub fn verdict(outcome: &Outcome) -> Vec<(&'static str, Vec<String>)> {
+    let Outcome { insights, calibration, tuned, .. } = outcome;
+    let parts = [
+        ("baseline", insights.baselines.iter().map(against).collect()),
+        ("", unbeaten(&insights.baselines).into_iter().collect()),
+        ("answers", answers(insights, calibration, tuned.as_ref())),
+        ("columns", columns(insights).into_iter().collect()),
+    ];
+    parts.into_iter().filter(|(_, lines): &(_, Vec<String>)| !lines.is_empty()).collect()
+}
+
+/// A baseline and its figure.
+fn against(rival: &Rival) -> String {
+    let rows = rival.figures["trained_rows"].as_u64().map_or(String::new(), |rows| {
+        format!(", learned from {} rows", crate::output::count(rows))
+    });
+    format!("{}: {}{rows}", rival.name, figure(rival, rival.value))
+}
+
+fn figure(rival: &Rival, value: f64) -> String {
+    match rival.metric.as_str() {
+        "accuracy" => percent(value),
+        "bits_per_token" => format!("{} bits a token", number(value)),
+        metric => format!("{metric} {}", number(value)),
+    }
+}
+
+/// Plain words where the network is not better than something simpler.
+fn unbeaten(rivals: &[Rival]) -> Option<String> {
+    // The last ones are the harder ones.
+    let rival = rivals.iter().rev().find(|rival| !rival.beaten)?;
+    let advice = match rival.name.as_str() {
+        "a logistic regression" | "a linear (ridge) regression" => {
+            "what there is to learn here may be that simple; more rows, columns that say more, or a smaller network may \
+             help, and the simpler model is a good choice too"
+        }
+        _ => {
+            "it has learned nothing that helps; look at the columns and the target, train for longer, or with another \
+             learning rate (--lr)"
+        }
+    };
+    let (network, value) = (figure(rival, rival.network), figure(rival, rival.value));
+    Some(format!("The network does not beat {} ({network} against {value}): {advice}.", rival.name))
+}
+
+/// How its answers are read.
+fn answers(insights: &Insights, calibration: &Calibration, tuned: Option<&Tuned>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let judged = &insights.judged;
+    let story = insights.classification.as_ref();
+    if let Some(found) =
+        story.and_then(|story| story.calibration.as_ref()).filter(|_| !calibration.is_none())
+    {
+        lines.push(if found.temperature == 1.0 {
+            format!(
+                "probabilities are as the network puts them out, no temperature is better on the validation rows: \
+                 calibration error on the {judged} rows {}",
+                percent(found.error_after),
+            )
+        } else { format!(
+            "probabilities are of logits over {:.2} (temperature): calibration error on the {judged} rows {} → {}",
+            found.temperature,
+            percent(found.error_before),
+            percent(found.error_after),
+        )});
+    }
+    match (tuned, story.and_then(|story| story.threshold.as_ref())) {
+        (Some(tuned), Some(threshold)) => {
+            let metric = threshold.metric.replace('_', " ");
+            lines.push(match tuned.is_worth_it() {
+                true => format!(
+                    "the second class is said from {:.3} on, which the validation rows chose for {metric}: on the \
+                     {judged} rows {}, at 0.5 {}",
+                    threshold.value,
+                    percent(threshold.at_value),
+                    percent(threshold.at_half),
+                ),
+                false => format!(
+                    "the threshold stays at 0.5: {:.3} gains {:.2} points of {metric} on the validation rows, no more \
+                     than chance does",
+                    tuned.value,
+                    tuned.gain.max(0.0) * 100.0,
+                ),
+            });
+        }
+        _ if calibration.is_none() && story.is_some() => lines.push(
+            "too few validation rows to calibrate probabilities: they are as they come out".into(),
+        ),
+        _ => {}
+    }
+    let at_90 = insights.intervals.iter().flat_map(|found| &found.levels);
+    if let Some([level, held, size]) = at_90.into_iter().find(|level| level[0] == 0.9) {
+        let what = match story.is_some() {
+            true => format!("sets of {size:.2} classes on average"),
+            false => format!("intervals {} wide", number(*size)),
+        };
+        lines.push(format!(
+            "{what} are to hold the truth of {}: on the {judged} rows {} (predict --interval {level}; the validation rows \
+             that they come from chose the epoch too)",
+            percent(*level),
+            percent(*held),
+        ));
+    }
+    lines
+}
+
+/// The columns that matter most.
+fn columns(insights: &Insights) -> Option<String> {
+    let shown: Vec<String> = (insights.importance.iter())
+        .take(5)
+        .filter(|column| column.drop > 0.0)
+        .map(|column| match column.metric.as_str() {
+            "accuracy" => format!("{} ({:.1} points)", column.column, column.drop * 100.0),
+            _ => format!("{} ({})", column.column, number(column.drop)),
+        })
+        .collect();
+    let metric = insights.importance.first().map(|column| column.metric.as_str())?;
+    let text = shown.join(", ");
+    (!shown.is_empty()).then(|| format!("{metric} lost where a column is shuffled: {text}"))
+}

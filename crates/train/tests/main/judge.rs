@@ -1,0 +1,116 @@
+//! Judging against the numbers of scikit-learn in `tests/golden/judge.json`, which `judge.py` beside it wrote.
+
+use serde_json::Value;
+use thalweg_train::judge::calibration::{
+    bins, brier, expected_error, log_loss, probabilities, stated, temperature,
+};
+use thalweg_train::judge::curves::Ranking;
+use thalweg_train::judge::linear::{Design, Linear, Truth};
+
+fn golden(part: &str) -> Vec<Value> {
+    let text = include_str!("../golden/judge.json");
+    let all: Value = serde_json::from_str(text).unwrap();
+    all[part].as_array().unwrap().clone()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+fn close(what: &str, a: f64, b: &Value, within: f64) {
+    let b = b.as_f64().unwrap();
+    assert!((a - b).abs() <= within, "{what}: {a} against {b}");
+}
+
+#[test]
+fn answers_are_ranked_and_believed_as_by_scikit_learn() {
+    for case in golden("answers") {
+        let classes = case["classes"].as_u64().unwrap() as usize;
+        let logits: Vec<f32> = numbers(&case["logits"]).into_iter().map(|z| z as f32).collect();
+        let labels: Vec<i64> = numbers(&case["labels"]).into_iter().map(|y| y as i64).collect();
+        let p = probabilities(&logits, classes, 1.0);
+        let (said, happened) = stated(&p, classes, &labels);
+        close("ece", expected_error(&bins(&said, &happened)), &case["ece"], 1e-12);
+        close("brier", brier(&p, classes, &labels), &case["brier"], 1e-12);
+        close("log loss", log_loss(&p, classes, &labels), &case["log_loss"], 1e-12);
+        close("temperature", temperature(&logits, classes, &labels), &case["temperature"], 1e-5);
+        // Of two classes the second, of more the mean over all.
+        let ranked = if classes == 2 { 1..2 } else { 0..classes };
+        let rankings: Vec<Ranking> = ranked
+            .map(|class| {
+                let scores: Vec<f64> = p.chunks(classes).map(|row| row[class]).collect();
+                let truth: Vec<bool> = labels.iter().map(|&y| y == class as i64).collect();
+                Ranking::new(&scores, &truth).unwrap()
+            })
+            .collect();
+        let mean = |area: fn(&Ranking) -> f64| {
+            rankings.iter().map(area).sum::<f64>() / rankings.len() as f64
+        };
+        close("auc", mean(Ranking::auc), &case["auc"], 1e-12);
+        close("ap", mean(Ranking::average_precision), &case["average_precision"], 1e-12);
+    }
+}
+
+fn design(x: &[f64], width: usize) -> Design {
+    let mut design = Design::new(width);
+    for row in x.chunks(width) {
+        design.push(row.iter().map(|&x| x as f32).enumerate());
+    }
+    design
+}
+
+fn all_close(what: &str, found: &[f64], wanted: &Value) {
+    let wanted = numbers(wanted);
+    for (a, b) in found.iter().zip(&wanted) {
+        assert!((a - b).abs() < 1e-5, "{what}: {found:?} against {wanted:?}");
+    }
+}
+
+#[test]
+fn logistic_regressions_are_those_of_scikit_learn() {
+    for case in golden("logistic") {
+        let classes = case["classes"].as_u64().unwrap() as usize;
+        let design = design(&numbers(&case["x"]), 4);
+        let labels = numbers(&case["y"]).into_iter().map(|y| y as usize).collect();
+        let truth = Truth::Classes { labels, classes };
+        let penalty = 1.0 / (design.rows() as f64 * case["c"].as_f64().unwrap());
+        let model = Linear::zero(4, truth.outputs()).fit(&design, &truth, penalty, 1000);
+        close("log loss", model.loss(&design, &truth), &case["log_loss"], 1e-6);
+        let outputs = &model.say(&design)[..5 * truth.outputs()];
+        match classes {
+            2 => all_close("logits", outputs, &case["outputs"]),
+            _ => {
+                let logits: Vec<f32> = outputs.iter().map(|&z| z as f32).collect();
+                let p = probabilities(&logits, classes, 1.0);
+                all_close("probabilities", &p, &case["probabilities"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn ridge_regressions_are_those_of_scikit_learn() {
+    for case in golden("ridge") {
+        let design = design(&numbers(&case["x"]), 4);
+        let truth = Truth::Values { values: numbers(&case["y"]), dims: 2 };
+        let penalty = case["alpha"].as_f64().unwrap() / design.rows() as f64;
+        let model = Linear::zero(4, 2).fit(&design, &truth, penalty, 1000);
+        all_close("outputs", &model.say(&design)[..10], &case["outputs"]);
+    }
+}
+
+#[test]
+fn labels_are_regressed_one_by_one() {
+    // Two labels at once are two classes each on their own, but for the penalty's share.
+    let case = &golden("logistic")[0];
+    let design = design(&numbers(&case["x"]), 4);
+    let y: Vec<usize> = numbers(&case["y"]).into_iter().map(|y| y as usize).collect();
+    let flags = y.iter().flat_map(|&y| [y as u8, 1 - y as u8]).collect();
+    let both = Truth::Labels { flags, labels: 2 };
+    let one = Truth::Classes { labels: y, classes: 2 };
+    let z = Linear::zero(4, 2).fit(&design, &both, 0.05, 500).say(&design);
+    let single = Linear::zero(4, 1).fit(&design, &one, 0.05, 500).say(&design);
+    for (pair, z) in z.chunks(2).zip(single) {
+        assert!((pair[0] - z).abs() < 1e-5 && (pair[1] + z).abs() < 1e-5, "{pair:?} against {z}");
+    }
+}
