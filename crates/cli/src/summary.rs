@@ -9,6 +9,7 @@ use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
 use thalweg_train::{Preflight, Stopped};
 
+use crate::check::compact;
 use crate::failure::Failure;
 use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
 use crate::verdict::verdict;
@@ -69,11 +70,12 @@ pub fn overview(session: &Session, threads: usize) -> String {
         }
     };
     format!(
-        "data     {}: samples of {}, {targets}; rows: {}{notes}{attribution}\nnetwork  {}; {} parameters\n\
+        "data     {}: samples of {}, {targets}; rows: {}{notes}{attribution}\n{}\nnetwork  {}; {} parameters\n\
          memory   {} for training, as planned; {threads} thread{}",
         data.learn.name,
         model.sample(),
         parts.join(", "),
+        compact(&session.insights.checks),
         layers(&model.layers),
         count(session.parameters() as u64),
         bytes(session.planned_memory),

@@ -2,6 +2,7 @@
 
 mod audio;
 mod batches;
+mod checks;
 mod chunks;
 mod damage;
 mod files;

@@ -40,12 +40,18 @@ pub struct DataConfig {
     /// The shares of the rows that are held out: `{ valid = 0.1, test = 0.2 }`.
     #[serde(deserialize_with = "strict")]
     pub split: Fractions,
+    /// Trains although a check of the data has failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_checks: bool,
 }
 
 impl DataConfig {
     /// The keys of the table. Since it is flattened, serde lets others pass.
     pub(super) fn keys() -> Vec<&'static str> {
-        ["path", "standardise", "split"].into_iter().chain(SourceOptions::names()).collect()
+        ["path", "standardise", "split", "ignore_checks"]
+            .into_iter()
+            .chain(SourceOptions::names())
+            .collect()
     }
 
     /// What the predictions are called.

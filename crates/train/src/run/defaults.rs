@@ -51,6 +51,7 @@ impl Config {
                     _ => Standardise::Global,
                 },
                 split,
+                ignore_checks: false,
             },
             network,
             train: TrainConfig {

@@ -14,7 +14,7 @@ use super::blame::{configured, unbuilt};
 use super::calibration::Calibration;
 use super::checkpoint::{Budget, Recorder};
 use super::config::{Config, isa_named};
-use super::data::{PartName, RunData};
+use super::data::{PartName, RunData, refuse_failed};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
@@ -108,9 +108,11 @@ impl Session {
     /// # Errors
     /// [`RunError`]: whatever can be found out before the first step.
     pub fn prepare(draft: &Draft, source: &str, threads: usize) -> Result<Session, RunError> {
-        let loaded = draft.open(source)?;
-        let config = draft.resolve(source, &loaded)?;
-        let data = RunData::split(&config, loaded)?;
+        let (config, data) = RunData::learn(draft, source)?;
+        let checks = data.checks();
+        if !config.data.ignore_checks {
+            refuse_failed(&checks)?;
+        }
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
         let mut model = describe(&config, &data, &scaling);
@@ -132,7 +134,7 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
-        let mut insights = Insights::default();
+        let mut insights = Insights { checks, ..Insights::default() };
         insights.data.path.clone_from(&config.data.path);
         let mut session = Session {
             config,
