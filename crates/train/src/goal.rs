@@ -6,7 +6,7 @@ use thalweg_nn::losses::{
     BinaryCrossEntropy, BinaryFocal, CosineEmbedding, CrossEntropy, Focal, Huber, KlDiv, Mae, Mse,
     Reduction,
 };
-use thalweg_nn::{Activations, Loss};
+use thalweg_nn::{Activations, Loss, Mode};
 
 use crate::aim::Aim;
 use crate::error::TrainError;
@@ -184,10 +184,10 @@ impl Goal {
     /// Whether the network's `output` for samples `x` has a number for each class (one will do for two classes and a
     /// binary loss), each number of the targets, or each of the sample. Of classes and numbers a network in training
     /// may put out what several members say, `[rows, members, outputs]`.
-    pub(crate) fn check(&self, output: &Tensor, x: &Tensor) -> Result<(), TrainError> {
+    pub(crate) fn check(&self, output: &Tensor, x: &Tensor, mode: Mode) -> Result<(), TrainError> {
         let shape = &output.shape()[1..];
         // What one member says, where there are several.
-        let each = if shape.len() == 2 { &shape[1..] } else { shape };
+        let each = if mode == Mode::Train && shape.len() == 2 { &shape[1..] } else { shape };
         let (fits, wanted, last) = match self.kind {
             Kind::Classes(n) => {
                 let fits = each == [n] || (each == [1] && self.takes_single_logit());

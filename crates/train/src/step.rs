@@ -141,7 +141,9 @@ fn passes<N: Network>(
     });
     let Trace { result: (output, x, y), writes, penalties } = traced;
     let output = output.ok()?;
-    goal.check(&output, &x)?;
+    // In use a network of members answers as one; another axis is a mistake.
+    goal.check(&in_use(network, &inputs.x, &inputs.key)?, &inputs.x, Mode::Eval)?;
+    goal.check(&output, &x, Mode::Train)?;
     let loss = goal.loss(&output, &x, &y).ok()?;
     let params = parameters(network);
     let mut terms_of_layers = Vec::with_capacity(penalties.len());
@@ -275,7 +277,7 @@ pub(crate) fn evaluation<N: Network>(
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
     let output = in_use(network, &inputs.x, &inputs.key)?;
-    goal.check(&output, &inputs.x)?;
+    goal.check(&output, &inputs.x, Mode::Eval)?;
     let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.x, &inputs.y).ok()?;
     let outputs = vec![loss, goal.scores(&output)];
     Ok(Graph { inputs, outputs, updates: vec![], unreached: vec![] })
