@@ -246,7 +246,8 @@ impl Inputs {
     }
 }
 
-/// At most `pieces` + 1 of the knots, the first and the last among them; none of two or fewer, between which nothing bends.
+/// At most `pieces` + 1 of the knots, the first and the last among them; none of two or fewer, between which nothing
+/// bends.
 fn thinned(knots: &[f32], pieces: usize) -> Vec<f32> {
     match knots.len().checked_sub(1) {
         None | Some(0 | 1) => vec![],

@@ -132,8 +132,8 @@ impl Habits {
         }
     }
 
-    /// The members of a table's network learn for long where rows are few, as each step costs next to nothing; the best epoch counts.
-    /// Millions of rows teach in a few rounds what there is to learn.
+    /// The members of a table's network learn for long where rows are few, as each step costs next to nothing; the best
+    /// epoch counts. Millions of rows teach in a few rounds what there is to learn.
     fn of_table(rows: usize) -> Habits {
         let (epochs, batch, lr) = match rows {
             0..2_000 => ((1_600 * 32 / rows.max(1)).clamp(60, 200), 32, 2e-3),
