@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""thalweg on tables beside scikit-learn's gradient boosting (HistGradientBoosting, default settings) and linear models
-(logistic regression, ridge) on the same rows. For each of five seeds a fifth of the rows, drawn by the seed (within the classes
-where there are classes), is the test part; adult brings its own, so there only the program's seed changes. The others are written to
-a file that thalweg gets with `--target` and the seed alone, and takes its validation rows from; the peers learn from all of it.
-titanic is without `boat` and `body`, which give the answer away. Prints mean ± standard error of accuracy, or of the
-root mean squared error. Needs `pip install scikit-learn`.
+"""thalweg on tables beside scikit-learn's gradient boosting (HistGradientBoosting, default settings) and linear
+models (logistic regression, ridge) on the same rows. For each of five seeds a fifth of the rows, drawn by the seed
+(within the classes where there are classes), is the test part; adult brings its own, so there only the program's seed
+changes. The others are written to a file that thalweg gets with `--target` and the seed alone, and takes its
+validation rows from; the peers learn from all of it. titanic is without `boat` and `body`, which give the answer
+away. Prints mean ± standard error of accuracy, or of the root mean squared error. Needs `pip install scikit-learn`.
 
     cargo build --release && python benches/peers/boosting.py target/release/thalweg ../shared/data/tables [SET …]
 """
@@ -53,8 +53,8 @@ def read(path):
 
 
 class Encoder:
-    """Number columns as floats, the others as the numbers of their most frequent values (`most` at most, each twice at least in
-    the rows that are learned from); None and all else is NaN."""
+    """Number columns as floats, the others as the numbers of their most frequent values (`most` at most, each twice at
+    least in the rows that are learned from); None and all else is NaN."""
 
     def __init__(self, rows, most):
         self.kept = []
