@@ -5,3 +5,4 @@ mod kinds;
 mod resume;
 mod runs;
 mod support;
+mod trial;
