@@ -344,6 +344,7 @@ impl<'a, N: Network> Fit<'a, N> {
                     return Ok(stopped);
                 }
                 None if self.show_standing(started, observer, false) == Control::Stop => {
+                    self.show_standing(started, observer, true);
                     return Ok(Stopped::Interrupted);
                 }
                 None => {}
@@ -405,8 +406,10 @@ impl<'a, N: Network> Fit<'a, N> {
             if i + 1 == self.batches.count() {
                 break;
             }
-            if self.show_standing(started, observer, ended.is_some()) == Control::Stop {
-                ended = ended.or(Some(Stopped::Interrupted));
+            let said = self.show_standing(started, observer, ended.is_some());
+            if said == Control::Stop && ended.is_none() {
+                ended = Some(Stopped::Interrupted);
+                self.show_standing(started, observer, true);
             }
             if ended.is_some() {
                 break;

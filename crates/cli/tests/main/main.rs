@@ -7,3 +7,4 @@ mod kinds;
 mod resume;
 mod runs;
 mod support;
+mod trial;
