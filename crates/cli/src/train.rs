@@ -146,13 +146,14 @@ pub struct View {
 /// Trains what is prepared, shows it and says what to do next. `notes` are printed first; `started` is when the
 /// program's work began.
 pub fn carry_out(
-    session: Session,
+    mut session: Session,
     folder: RunFolder,
     notes: &[String],
     view: &View,
     started: Instant,
 ) -> Result<ExitCode, Failure> {
     let path = folder.path().to_path_buf();
+    session.insights.command = output::command(std::env::args());
     catch_interrupts();
     match view.json {
         true => output::json(&json!({ "run": path.display().to_string() }))?,
