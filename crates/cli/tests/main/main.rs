@@ -1,6 +1,7 @@
 //! The program as people meet it: the built binary, its files, its words and its exit codes.
 
 mod bad_input;
+mod checks;
 mod judging;
 mod kinds;
 mod resume;

@@ -2,6 +2,7 @@
 
 mod audio;
 mod batches;
+mod checks;
 mod chunks;
 mod damage;
 mod files;
@@ -18,5 +19,7 @@ mod sets;
 mod sources;
 mod splits;
 mod tables;
+mod tabular;
+mod tabular_parts;
 mod tagged;
 mod texts;
