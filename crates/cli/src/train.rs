@@ -124,6 +124,7 @@ pub fn carry_out(
     started: Instant,
 ) -> Result<ExitCode, Failure> {
     let path = folder.path().to_path_buf();
+    session.insights.command = output::command(std::env::args());
     catch_interrupts();
     match view.json {
         true => output::json(&json!({ "run": path.display().to_string() }))?,

@@ -202,38 +202,47 @@ fn rows(nodes: usize, groups: &[Group]) -> Vec<Row> {
     first.iter().map(node).chain([Row::Left(left)]).chain(last.iter().map(node)).collect()
 }
 
-/// Sequences of at least two nodes that come again at once: what is alike in kind, shape, size, and in how far back
-/// their inputs are.
+/// Sequences of nodes that come again at once: what is alike in kind, shape, size, and in how far back their inputs are.
 fn groups(nodes: &[Node]) -> Vec<Group> {
-    let back = |i: usize| -> Vec<usize> {
-        let place = |source: &String| nodes.iter().rposition(|n| n.drawn.name == *source);
-        nodes[i].drawn.sources.iter().map(|source| i - place(source).unwrap_or(i)).collect()
+    let place: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(i, node)| (node.drawn.name.as_str(), i)).collect();
+    let sign = |(i, node): (usize, &Node)| {
+        let Drawn { kind, shape, sources, .. } = &node.drawn;
+        let back = |source: &String| i - place.get(source.as_str()).copied().unwrap_or(i);
+        let back: Vec<usize> = sources.iter().map(back).collect();
+        (*kind, shape.clone(), node.parameters, back)
     };
-    let alike = |i: usize, j: usize| {
-        let (a, b) = (&nodes[i], &nodes[j]);
-        a.drawn.kind == b.drawn.kind
-            && a.drawn.shape == b.drawn.shape
-            && a.parameters == b.parameters
-            && back(i) == back(j)
-    };
+    let signs: Vec<_> = nodes.iter().enumerate().map(sign).collect();
     let mut groups = Vec::new();
-    let mut from = 0;
-    while from < nodes.len() {
-        let times = |period: usize| {
-            let same = (from..nodes.len() - period).take_while(|&i| alike(i, i + period)).count();
-            same / period + 1
-        };
-        let periods = (2..=(nodes.len() - from) / 2).filter(|&period| times(period) > 1);
-        // The one that saves most; of those the shortest.
-        match periods.max_by_key(|&period| ((times(period) - 1) * period, usize::MAX - period)) {
-            Some(period) => {
-                groups.push(Group { from, period, times: times(period) });
-                from += period * times(period);
+    fold(&signs, 0, &mut groups);
+    groups.sort_by_key(|group| group.from);
+    groups
+}
+
+/// Finds the repetition that saves most, then those before and behind it.
+fn fold<T: PartialEq>(signs: &[T], offset: usize, groups: &mut Vec<Group>) {
+    /// Fewer rows saved are not worth a frame.
+    const SAVED: usize = 4;
+    let mut best: Option<(usize, Group)> = None;
+    for period in 2..=signs.len() / 2 {
+        // How many nodes from here on are like the one a period later.
+        let mut same = 0;
+        for from in (0..signs.len() - period).rev() {
+            same = if signs[from] == signs[from + period] { same + 1 } else { 0 };
+            let times = same / period + 1;
+            let saved = (times - 1) * period;
+            // Of equals the last, which ends where what follows is different: a block, not its shifted self.
+            if saved >= SAVED && best.as_ref().is_none_or(|(most, _)| saved > *most) {
+                best = Some((saved, Group { from, period, times }));
             }
-            None => from += 1,
         }
     }
-    groups
+    if let Some((_, Group { from, period, times })) = best {
+        let end = from + period * times;
+        groups.push(Group { from: offset + from, period, times });
+        fold(&signs[..from], offset, groups);
+        fold(&signs[end..], offset + end, groups);
+    }
 }
 
 #[cfg(test)]

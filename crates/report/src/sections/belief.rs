@@ -61,13 +61,20 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
     if let Some(calibration) = story.and_then(|story| story.calibration.as_ref()) {
         blocks.extend(reliability(calibration)?);
         let CalibrationStory { temperature, error_before, error_after, .. } = calibration;
-        blocks.push(prose(format!(
-            "Divided by the temperature {}, which the validation rows chose, what the network puts out is off by {} on \
-             average, and without it by {}.",
-            number(*temperature),
-            percent(*error_after),
-            percent(*error_before)
-        )));
+        blocks.push(prose(match (temperature - 1.0).abs() < 5e-4 {
+            true => format!(
+                "What the network says is taken as it is: on the validation rows no temperature made it more believable. \
+                 It is off by {} on average (expected calibration error).",
+                percent(*error_after)
+            ),
+            false => format!(
+                "What the network puts out is divided by the temperature {}, which the validation rows chose. Its \
+                 probabilities are then off by {} on average (expected calibration error), and without that by {}.",
+                number(*temperature),
+                percent(*error_after),
+                percent(*error_before)
+            ),
+        }));
     }
     if let Some(threshold) = story.and_then(|story| story.threshold.as_ref()) {
         let second = story.and_then(|story| story.classes.get(1)).map_or("", String::as_str);
