@@ -1,8 +1,10 @@
-//! `thalweg predict`: one prediction a row, as CSV.
+//! `thalweg predict`: one prediction a row, as CSV, JSON lines or Parquet.
 
 use std::path::PathBuf;
 
-use thalweg_data::{Features, open_features};
+use thalweg_data::tabular::write::{Column, Format, Values, columns_of};
+use thalweg_data::{Features, open_unlabelled};
+use thalweg_train::judge::conformal;
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::ModelFile;
 use thalweg_train::run::{Model, Task};
@@ -20,7 +22,14 @@ pub struct Args {
     /// Add a column TARGET=CLASS with the probability of each class
     #[arg(long)]
     proba: bool,
-    /// Write to a file instead of stdout
+    /// Add sets of classes (TARGET_set) or intervals of numbers (TARGET_low, TARGET_high) that hold the truth with this
+    /// probability, such as 0.9, as far as new rows are like those the run was validated on
+    #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
+    interval: Option<f64>,
+    /// Copy a column of DATA in front of the predictions; may be given several times
+    #[arg(long, value_name = "COL")]
+    keep: Vec<String>,
+    /// Write to a file instead of stdout: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Threads to use [default: all cores]
@@ -31,7 +40,46 @@ pub struct Args {
 /// Predicts and writes.
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
-    let task = model.file.task;
+    check(args, &model.file)?;
+    let (features, notes) = open_unlabelled(&args.data, &model.file.encoding, &model.file.source)?;
+    notes.iter().for_each(output::remark);
+    let rows: Vec<usize> = (0..features.rows()).collect();
+    let mut columns = match args.keep.is_empty() {
+        true => vec![],
+        false => kept(args, &model.file, rows.len())?,
+    };
+    let outputs = model.predict(&features, &args.data, &rows)?;
+    let outputs = outputs.as_slice().unwrap_or_default();
+    columns.extend(match model.file.task {
+        Task::SequenceLabelling => vec![sequences(&model.file, &features, outputs)],
+        _ => said(&model.file, outputs),
+    });
+    if args.proba {
+        columns.extend(model.file.classes.iter().enumerate().map(|(i, class)| Column {
+            name: format!("{}={class}", model.file.target),
+            values: Values::Single(every(outputs, model.file.classes.len(), i)),
+        }));
+    }
+    if let Some(level) = args.interval {
+        columns.extend(held(&model.file, outputs, level)?);
+    }
+    match &args.out {
+        Some(file) => {
+            write_atomic(file, &Format::of(file).encode(&columns)?)?;
+            let (rows, file) = (count(rows.len() as u64), file.display());
+            output::remark(format!("{rows} predictions in {file}"));
+            Ok(())
+        }
+        None => {
+            let text = Format::Csv.encode(&columns)?;
+            output::line(String::from_utf8_lossy(&text).trim_end_matches('\n'))
+        }
+    }
+}
+
+/// Refuses what means nothing for the run.
+fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
+    let task = model.task;
     if args.proba && !matches!(task, Task::Classification | Task::Multilabel) {
         let what =
             format!("there are no classes to give probabilities of: this is a {}", task.words());
@@ -42,55 +90,110 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         let hint = format!("thalweg generate {}", args.run.display());
         return Err(Failure::usage(what, hint));
     }
-    let features = open_features(&args.data, &model.file.encoding, &model.file.source)?;
-    let rows: Vec<usize> = (0..features.rows()).collect();
-    let outputs = model.predict(&features, &args.data, &rows)?;
-    let outputs = outputs.as_slice().unwrap_or_default();
-    let text = match task {
-        Task::SequenceLabelling => sequences(&model.file, &features, outputs),
-        _ => csv(&model.file, outputs, args.proba),
-    };
-    match &args.out {
-        Some(file) => {
-            write_atomic(file, text.as_bytes())?;
-            let (rows, file) = (count(rows.len() as u64), file.display());
-            output::remark(format!("{rows} predictions in {file}"));
-            Ok(())
+    let Some(level) = args.interval else { return Ok(()) };
+    if !(level > 0.0 && level < 1.0) {
+        let what = format!("a probability between 0 and 1 is needed, in --interval {level}");
+        return Err(Failure::usage(what, "for example --interval 0.9"));
+    }
+    let strangeness = &model.calibration.strangeness;
+    if strangeness.is_empty() {
+        let what = "this run has no sets or intervals to give, in --interval";
+        let hint = "they are there for classes and numbers, where a run had 20 validation rows or more: train again, with \
+                    more rows or a greater share: --set data.split.valid=0.2";
+        return Err(Failure::usage(what, hint));
+    }
+    match strangeness.iter().all(|scores| scores.bound(level).is_finite()) {
+        true => Ok(()),
+        false => {
+            let rows = model.calibration.rows;
+            let most = rows as f64 / (rows as f64 + 1.0);
+            let what = format!("{rows} validation rows cannot promise --interval {level}");
+            Err(Failure::usage(what, format!("the most that they can is {most:.4}")))
         }
-        None => output::line(text.trim_end()),
     }
 }
 
-/// The table of predictions: the target, then with `proba` its classes; several numbers of a row are TARGET_1, TARGET_2
-/// and so on.
-fn csv(model: &ModelFile, outputs: &[f32], proba: bool) -> String {
-    let width = match model.classes.len() {
-        0 => model.outputs(),
-        classes => classes,
-    };
-    let mut header = match (model.classes.is_empty(), width) {
-        (true, 2..) => (1..=width).map(|i| field(&format!("{}_{i}", model.target))).collect(),
-        _ => vec![field(&model.target)],
-    };
-    if proba {
-        let classes = model.classes.iter();
-        header.extend(classes.map(|class| field(&format!("{}={class}", model.target))));
+/// The columns that are copied.
+fn kept(args: &Args, model: &ModelFile, rows: usize) -> Result<Vec<Column>, Failure> {
+    if let Some(name) = args.keep.iter().find(|name| **name == model.target) {
+        let what = format!("two columns would be called '{name}', in --keep {name}");
+        return Err(Failure::usage(what, "predictions are called as the target is; keep others"));
     }
-    let mut text = header.join(",") + "\n";
-    for row in outputs.chunks(width.max(1)) {
-        let numbers = || row.iter().map(f32::to_string);
-        let mut cells: Vec<String> = match model.classes.get(largest(row)) {
-            Some(_) if model.task == Task::Multilabel => vec![field(&labels(model, row))],
-            Some(class) => vec![field(class)],
-            None => numbers().collect(),
-        };
-        if proba {
-            cells.extend(numbers());
+    let columns = columns_of(&args.data, &model.encoding, &model.source, &args.keep)?;
+    let there = columns.first().map_or(0, |column| match &column.values {
+        Values::Texts(texts) => texts.len(),
+        Values::Single(numbers) => numbers.len(),
+        Values::Double(numbers) => numbers.len(),
+    });
+    match there == rows {
+        true => Ok(columns),
+        false => {
+            let (there, rows) = (count(there as u64), count(rows as u64));
+            let what = format!("{there} rows of columns to keep, but {rows} predictions");
+            Err(Failure::usage(what, "leave --keep out: predictions of such data are not by row"))
         }
-        text += &cells.join(",");
-        text += "\n";
     }
-    text
+}
+
+/// Every number `i` of rows of `width`.
+fn every(outputs: &[f32], width: usize, i: usize) -> Vec<f32> {
+    outputs.iter().skip(i).step_by(width.max(1)).copied().collect()
+}
+
+/// The predictions: the classes that are said, the labels that hold, or numbers; several of a row are TARGET_1, TARGET_2 and
+/// so on.
+fn said(model: &ModelFile, outputs: &[f32]) -> Vec<Column> {
+    let classes = model.classes.len();
+    if classes > 0 {
+        let class = |row: &[f32]| match model.task {
+            Task::Multilabel => labels(model, row),
+            _ => model.classes[model.calibration.said(&as_f64(row))].clone(),
+        };
+        let texts = outputs.chunks(classes).map(class).collect();
+        return vec![Column { name: model.target.clone(), values: Values::Texts(texts) }];
+    }
+    let names = numbers(model).into_iter().enumerate();
+    let width = model.outputs();
+    names
+        .map(|(i, name)| Column { name, values: Values::Single(every(outputs, width, i)) })
+        .collect()
+}
+
+/// What the numbers of a prediction are called.
+fn numbers(model: &ModelFile) -> Vec<String> {
+    match model.outputs() {
+        0 | 1 => vec![model.target.clone()],
+        width => (1..=width).map(|i| format!("{}_{i}", model.target)).collect(),
+    }
+}
+
+/// Sets of classes, with `;` between them, or both ends of intervals.
+fn held(model: &ModelFile, outputs: &[f32], level: f64) -> Result<Vec<Column>, Failure> {
+    let bounds = model.calibration.strangeness.iter().map(|scores| scores.bound(level));
+    if model.classes.is_empty() {
+        let (width, names) = (model.outputs(), numbers(model));
+        let ends = names.into_iter().zip(bounds).enumerate().flat_map(|(i, (name, bound))| {
+            let end = |what: &str, by: f64| Column {
+                name: format!("{name}_{what}"),
+                values: Values::Single(
+                    every(outputs, width, i).iter().map(|x| (f64::from(*x) + by) as f32).collect(),
+                ),
+            };
+            [end("low", -bound), end("high", bound)]
+        });
+        return Ok(ends.collect());
+    }
+    let bound = bounds.into_iter().next().unwrap_or(f64::INFINITY);
+    let set = |row: &[f32]| {
+        let classes = conformal::set(&as_f64(row), bound).into_iter();
+        classes.map(|class| model.classes[class].as_str()).collect::<Vec<_>>().join(";")
+    };
+    let texts = outputs.chunks(model.classes.len()).map(set).collect();
+    Ok(vec![Column { name: format!("{}_set", model.target), values: Values::Texts(texts) }])
+}
+
+fn as_f64(row: &[f32]) -> Vec<f64> {
+    row.iter().map(|&p| f64::from(p)).collect()
 }
 
 /// The labels that hold, with `;` between them.
@@ -100,19 +203,18 @@ fn labels(model: &ModelFile, row: &[f32]) -> String {
 }
 
 /// The labels of each row's places, with a space between them; places of padding have none.
-fn sequences(model: &ModelFile, features: &Features, outputs: &[f32]) -> String {
+fn sequences(model: &ModelFile, features: &Features, outputs: &[f32]) -> Column {
     let (classes, length) = (model.classes.len().max(1), features.width());
-    let mut text = field(&model.target) + "\n";
     let mut ids = vec![0i64; length];
+    let mut texts = Vec::new();
     for (row, outputs) in outputs.chunks(length * classes).enumerate() {
         let known = features.fill_ids(&[row], &mut ids).is_ok();
         let places = outputs.chunks(classes).zip(&ids).filter(|(_, id)| !known || **id != 0);
         let labels: Vec<&str> =
             places.map(|(scores, _)| model.classes[largest(scores)].as_str()).collect();
-        text += &field(&labels.join(" "));
-        text += "\n";
+        texts.push(labels.join(" "));
     }
-    text
+    Column { name: model.target.clone(), values: Values::Texts(texts) }
 }
 
 /// The place of the greatest number, the first of equals.
@@ -126,23 +228,9 @@ fn largest(row: &[f32]) -> usize {
     best
 }
 
-/// A field as RFC 4180 wants it.
-fn field(text: &str) -> String {
-    match text.contains([',', '"', '\n', '\r']) {
-        true => format!("\"{}\"", text.replace('"', "\"\"")),
-        false => text.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        assert_eq!(field("plain"), "plain");
-        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
-    }
 
     #[test]
     fn the_first_of_equals_is_the_largest() {

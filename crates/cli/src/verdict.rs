@@ -61,12 +61,18 @@ fn answers(insights: &Insights, calibration: &Calibration, tuned: Option<&Tuned>
     if let Some(found) =
         story.and_then(|story| story.calibration.as_ref()).filter(|_| !calibration.is_none())
     {
-        lines.push(format!(
+        lines.push(if found.temperature == 1.0 {
+            format!(
+                "probabilities are as the network puts them out, no temperature is better on the validation rows: \
+                 calibration error on the {judged} rows {}",
+                percent(found.error_after),
+            )
+        } else { format!(
             "probabilities are of logits over {:.2} (temperature): calibration error on the {judged} rows {} → {}",
             found.temperature,
             percent(found.error_before),
             percent(found.error_after),
-        ));
+        )});
     }
     match (tuned, story.and_then(|story| story.threshold.as_ref())) {
         (Some(tuned), Some(threshold)) => {

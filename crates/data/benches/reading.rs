@@ -108,7 +108,7 @@ fn measured(began: Instant) -> Took {
 fn processors() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-    let ticks = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
     Duration::from_millis(10 * ticks).as_secs_f64()
 }
 

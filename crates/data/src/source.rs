@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::checks::Check;
 use crate::dataset::Dataset;
 use crate::detect::{Form, Found};
 use crate::encoding::Encoding;
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub columns: Vec<ColumnReport>,
     /// Some training rows of a table as they are in the file.
     pub sample: Option<Sample>,
+    /// What was looked for in a table, and found; of other kinds [`crate::checks::samples`] finds it.
+    pub checks: Vec<Check>,
     /// Further fields of each row of `train`, by name: those of the label pattern, such as `speaker` and `take`.
     pub fields: BTreeMap<String, Vec<String>>,
     /// What was done to the rows that one should know of, such as how many were left out and why; one line each.
@@ -53,6 +56,7 @@ impl Loaded {
             fractions: None,
             columns: Vec::new(),
             sample: None,
+            checks: Vec::new(),
             fields: BTreeMap::new(),
             notes: Vec::new(),
             attribution: None,
@@ -155,11 +159,24 @@ pub fn open_features(
     encoding: &Encoding,
     options: &SourceOptions,
 ) -> Result<Features, DataError> {
+    open_unlabelled(spec, encoding, options).map(|(features, _)| features)
+}
+
+/// Reads samples as [`open_features`] does, and says what one should know of them, such as which columns of a table are
+/// passed over; one line each.
+///
+/// # Errors
+/// As [`open_features`].
+pub fn open_unlabelled(
+    spec: &str,
+    encoding: &Encoding,
+    options: &SourceOptions,
+) -> Result<(Features, Vec<String>), DataError> {
     options.check(encoding.kind())?;
     match find(spec)? {
         Source::Embedded(set) => {
             check_encoding(set, encoding)?;
-            Ok(embedded(set, options)?.train.features)
+            Ok((embedded(set, options)?.train.features, Vec::new()))
         }
         Source::Path(found) => readers::features(encoding, &found, options),
     }

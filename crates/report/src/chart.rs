@@ -77,8 +77,10 @@ impl Axis {
 /// Something that is drawn.
 #[derive(Clone, Debug)]
 pub enum Mark {
-    /// A line through points, with dots where there are few.
+    /// A line through points that are shown too, unless they are many.
     Line(Vec<[f64; 2]>, usize),
+    /// A line whose points mean nothing.
+    Curve(Vec<[f64; 2]>, usize),
     /// Dots.
     Dots(Vec<[f64; 2]>, usize),
     /// Bars side by side: where they begin and end, how high they are.
@@ -92,7 +94,9 @@ pub enum Mark {
 impl Mark {
     fn points(&self) -> Vec<[f64; 2]> {
         match self {
-            Mark::Line(points, _) | Mark::Dots(points, _) => points.clone(),
+            Mark::Line(points, _) | Mark::Curve(points, _) | Mark::Dots(points, _) => {
+                points.clone()
+            }
             Mark::Bars(bars, _) => {
                 bars.iter().flat_map(|&[from, to, high]| [[from, 0.0], [to, high]]).collect()
             }
@@ -154,7 +158,7 @@ impl Chart {
         let widest = y.ticks().iter().map(|&tick| y.say(tick).chars().count()).max().unwrap_or(1);
         let mut chart = ChartBuilder::on(root)
             .margin_top(6 * FINE)
-            .margin_right(14 * FINE)
+            .margin_right(24 * FINE)
             .margin_left(18 * FINE)
             .x_label_area_size(38 * FINE)
             .y_label_area_size((widest as i32 * 7 + 12) * FINE)
@@ -184,9 +188,9 @@ impl Chart {
                 DashedLineSeries::new([from, to], 5 * FINE, 4 * FINE, style)
             };
             match mark {
-                Mark::Line(points, colour) => {
+                Mark::Line(points, colour) | Mark::Curve(points, colour) => {
                     let points = finite(points);
-                    if points.len() <= 30 {
+                    if points.len() <= 30 && matches!(mark, Mark::Line(..)) {
                         let fill = SERIES[colour % SERIES.len()].filled();
                         let dots = points.iter().map(|&at| Circle::new(at, 5 * FINE / 2, fill));
                         chart.draw_series(dots).map_err(undrawn)?;
@@ -361,7 +365,7 @@ mod tests {
         assert_eq!(said(&scale(0.0, 1.0, false)), ["0", "0.2", "0.4", "0.6", "0.8", "1"]);
         assert_eq!(said(&scale(-3.0, 12.0, false)), ["0", "5", "10"]);
         assert_eq!(said(&scale(0.02, 2.3, true)), ["0.03", "0.1", "0.3", "1"]);
-        assert_eq!(said(&scale(0.0, 52_000.0, false)).last().map(String::as_str), Some("40,000"));
+        assert_eq!(said(&scale(0.0, 52_000.0, false)).last().map(String::as_str), Some("50,000"));
         let percent = Scale { format: Format::Percent, ..scale(0.0, 1.0, false) };
         assert_eq!(percent.say(0.2), "20 %");
     }

@@ -16,12 +16,12 @@ pub struct Node {
     pub parameters: usize,
 }
 
-const WIDTH: i32 = 440;
-const LEFT: i32 = 14;
-/// The width of a box: what is right of it is for the arcs.
-const BOX: i32 = 356;
-const HEIGHT: i32 = 34;
-const GAP: i32 = 16;
+const LEFT: i32 = 12;
+const BOX: i32 = 340;
+/// What is right of the boxes, for arcs.
+const BESIDE: i32 = 70;
+const HEIGHT: i32 = 48;
+const GAP: i32 = 15;
 /// Rows of a drawing, at most; what is between is left out.
 const ROWS: usize = 48;
 
@@ -56,9 +56,15 @@ pub fn svg(nodes: &[Node]) -> String {
         let first = group.map_or(node, |g| g.from + (node - g.from) % g.period);
         row_of.get(&first).copied()
     };
-    let height = top(rows.len()) - GAP + 4;
+    let height = top(rows.len()) - GAP + 8;
+    let skips = nodes.iter().enumerate().any(|(i, node)| {
+        let before = i.checked_sub(1).map(|before| &nodes[before].drawn.name);
+        node.drawn.sources.iter().any(|source| Some(source) != before)
+    });
+    let beside = if skips || !groups.is_empty() { BESIDE } else { LEFT };
+    let width = LEFT + BOX + beside;
     let mut text = format!(
-        "<svg class=\"network\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+        "<svg class=\"network\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
          xmlns=\"http://www.w3.org/2000/svg\"><title>The network, from its input above to its output below</title>\
          <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
          orient=\"auto\"><path class=\"tip\" d=\"M0 0 8 4 0 8z\"/></marker></defs>"
@@ -72,8 +78,8 @@ pub fn svg(nodes: &[Node]) -> String {
                 "<rect class=\"group\" x=\"{}\" y=\"{y}\" width=\"{}\" height=\"{tall}\" rx=\"9\"/>\
                  <text class=\"times\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{} ×</text>",
                 LEFT - 8,
-                WIDTH - LEFT + 2,
-                WIDTH - 12,
+                width - LEFT + 2,
+                width - 12,
                 y + 15,
                 group.times
             );
@@ -116,7 +122,7 @@ pub fn svg(nodes: &[Node]) -> String {
     for (from, to) in arcs {
         let (x, y1, y2) = (LEFT + BOX, top(from) + HEIGHT / 2 + 6, top(to) + HEIGHT / 2 - 6);
         // The further it goes, the further it swings out; 4/3 makes the curve reach what is meant.
-        let out = (16 + 7 * (to - from) as i32).min(WIDTH - x - 4) * 4 / 3;
+        let out = (16 + 7 * (to - from) as i32).min(width - x - 4) * 4 / 3;
         let _ = write!(
             text,
             "<path class=\"skip\" marker-end=\"url(#tip)\" d=\"M{x} {y1}C{0} {y1} {0} {y2} {1} {y2}\"/>",
@@ -135,29 +141,42 @@ fn write_box(text: &mut String, node: &Node, y: i32) {
         _ => "trained",
     };
     let kind = kind.replace('_', " ");
-    let label = match name.parse::<usize>().is_ok() || *kind == **name || class == "input" {
-        true => String::new(),
-        false => short(name, 16) + "  ",
+    // A name that only says where in the list it is, or what it is, says nothing more.
+    let named = class != "input" && name.parse::<usize>().is_err() && *kind != **name;
+    let (first, second) = match named {
+        true => (short(name, 26), kind),
+        false => (kind, String::new()),
     };
     let parameters = match node.parameters {
         0 => String::new(),
-        n => format!("{} · ", of(n, "parameter", "parameters")),
+        n => of(n, "parameter", "parameters"),
     };
     let size = match shape.is_empty() {
         true => "one number".to_string(),
         false => axes(shape),
     };
+    let [left, right] = [LEFT + 12, LEFT + BOX - 12];
+    let [upper, lower] = match second.is_empty() && parameters.is_empty() {
+        true => [y + HEIGHT / 2 + 5; 2],
+        false => [y + 20, y + HEIGHT - 11],
+    };
     let _ = write!(
         text,
         "<g class=\"{class}\"><rect x=\"{LEFT}\" y=\"{y}\" width=\"{BOX}\" height=\"{HEIGHT}\" rx=\"6\"/>\
-         <text x=\"{}\" y=\"{}\"><tspan class=\"name\">{}</tspan>{}</text>\
-         <text class=\"size\" x=\"{}\" y=\"{1}\" text-anchor=\"end\">{parameters}{size}</text></g>",
-        LEFT + 12,
-        y + HEIGHT / 2 + 5,
-        minijinja::HtmlEscape(&label),
-        minijinja::HtmlEscape(&kind),
-        LEFT + BOX - 12,
+         <text class=\"name\" x=\"{left}\" y=\"{upper}\">{}</text>\
+         <text class=\"size\" x=\"{right}\" y=\"{upper}\" text-anchor=\"end\">{size}</text>",
+        minijinja::HtmlEscape(&first),
     );
+    for (words, x, anchor) in [(second, left, "start"), (parameters, right, "end")] {
+        if !words.is_empty() {
+            let words = minijinja::HtmlEscape(&words);
+            let _ = write!(
+                text,
+                "<text class=\"size\" x=\"{x}\" y=\"{lower}\" text-anchor=\"{anchor}\">{words}</text>"
+            );
+        }
+    }
+    *text += "</g>";
 }
 
 /// The first letters of a name that is too long for its place.

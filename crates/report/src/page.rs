@@ -191,7 +191,7 @@ pub struct Card {
     pub truth: String,
     /// What was said.
     pub said: String,
-    /// How sure the network was.
+    /// How sure the network was, or how far off.
     pub sure: String,
     /// Whether that is right.
     pub right: bool,
@@ -208,6 +208,8 @@ impl Page {
         let mut templates = Environment::new();
         templates.set_auto_escape_callback(|_| AutoEscape::Html);
 
+        // A number and its sign stay on one line.
+        templates.add_filter("nb", |text: &str| text.replace(" %", "\u{a0}%"));
         let made = templates
             .add_template("page", include_str!("page.html"))
             .and_then(|()| templates.add_template("blocks", include_str!("blocks.html")))

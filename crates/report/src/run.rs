@@ -4,13 +4,10 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use thalweg_train::run::folder::{CONFIG, METRICS, SUMMARY, TIMINGS};
+use thalweg_train::run::folder::{CONFIG, METRICS, REPORT, SUMMARY, TIMINGS};
 use thalweg_train::run::insights::{Insights, Rival};
 use thalweg_train::run::model::{read, read_config};
 use thalweg_train::run::{Config, ModelFile, RunError};
-
-/// What was found out about a run.
-const INSIGHTS: &str = "report.json";
 
 /// Figures of which less is better.
 const LESS: [&str; 7] =
@@ -58,8 +55,8 @@ impl Run {
             epochs: lines(METRICS)?,
             timings: lines(TIMINGS)?,
             summary: parse(run, SUMMARY, &read(run, SUMMARY)?)?,
-            insights: match optional(INSIGHTS)? {
-                Some(bytes) => parse(run, INSIGHTS, &bytes)?,
+            insights: match optional(REPORT)? {
+                Some(bytes) => parse(run, REPORT, &bytes)?,
                 None => Insights::default(),
             },
         })

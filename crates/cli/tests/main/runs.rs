@@ -7,12 +7,14 @@ use serde_json::Value;
 
 use crate::support::{Done, Place, last};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 9] = [
     "checkpoints",
     "config.toml",
     "metrics.jsonl",
     "model.json",
     "model.safetensors",
+    "report.html",
+    "report.json",
     "summary.json",
     "timings.jsonl",
 ];

@@ -1,5 +1,6 @@
 //! Tables of many columns, of which one is learned.
 
+use crate::checks::{Gathered, examine};
 use crate::dataset::Dataset;
 use crate::detect::Found;
 use crate::encoding::Encoding;
@@ -30,15 +31,9 @@ pub(crate) fn learn(
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
     let Survey { facts, sample, parts, mut notes } =
         survey(source, place, options, fractions, deal.seed)?;
-    check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
-    let target = Target::fit(
-        &names[place],
-        &facts[place],
-        options.task,
-        &|row| source.place(row, place),
-        &source.file(),
-    )?;
+    let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
+    check_parts(&parts, &fractions)?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
         fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
@@ -61,7 +56,12 @@ pub(crate) fn learn(
                 facts[place].values().keys().map(|cell| target.class((*cell).into())).collect();
             class_names(classes.iter().map(String::as_str))
         }
-        _ => vec![],
+        TableTask::Multilabel => {
+            let cells = facts[place].values();
+            let labels: Vec<String> = cells.keys().flat_map(|cell| Target::labels(cell)).collect();
+            class_names(labels.iter().map(String::as_str))
+        }
+        TableTask::Regression | TableTask::Forecast => vec![],
     };
     let (columns, reports) =
         fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
@@ -69,17 +69,18 @@ pub(crate) fn learn(
 
     let mut rows = Rows::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
-    let kept = |row| parts.get(row as usize).is_some_and(|&part| part != Part::Out);
-    rows.add(source, &kept)?;
+    rows.gathered = Some(Gathered::new(deal.seed, names.len()));
+    rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
-    for (file, part) in
-        [(&options.valid_file, &mut split.valid), (&options.test_file, &mut split.test)]
-    {
+    for (file, part, name) in [
+        (&options.valid_file, &mut split.valid, Part::Valid),
+        (&options.test_file, &mut split.test, Part::Test),
+    ] {
         let Some(file) = file else { continue };
         let other = TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
         let before = rows.count();
-        notes.extend(rows.add(&other, &|_| true)?);
+        notes.extend(rows.add(&other, &|_| name)?);
         part.extend(before..rows.count());
     }
     let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
@@ -91,13 +92,19 @@ pub(crate) fn learn(
             table.target.column
         ));
     }
+    let gathered = rows.gathered.take();
     let data = rows.finish(name)?;
+    let facts = facts.iter().enumerate().filter(|(column, _)| *column != place);
+    let facts = facts.map(|(_, facts)| facts);
+    let examined = gathered.map(|gathered| gathered.finish(&table, facts, &data, &split));
+    let checks = examined.as_ref().map_or(vec![], examine);
     let loaded = Loaded::of(data, None, Encoding::Table(table));
     Ok(Loaded {
         parts: Some(split),
         fractions: Some(fractions),
         columns: reports,
         sample: Some(sample),
+        checks,
         notes,
         ..loaded
     })
@@ -114,29 +121,31 @@ pub(crate) fn judge(
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let mut rows = Rows::of(table, classes, options);
-    let mut notes = rows.add(&source, &|_| true)?;
+    let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
+    notes.extend(table.unknown(source.columns()));
     let data = rows.finish(name)?;
     Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
 }
 
-/// Reads a table to predict on: all its rows, in their order.
+/// Reads a table to predict on: all its rows, in their order; and says what of it is passed over.
 pub(crate) fn read_features(
     table: &Table,
     found: &Found,
     options: &SourceOptions,
-) -> Result<Features, DataError> {
+) -> Result<(Features, Vec<String>), DataError> {
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut features = Collected::new(table.layout.width(), options.memory);
     let mut encoded = Vec::new();
-    source.read(&mut |chunk| {
+    let mut notes = source.read(&mut |chunk| {
         encoded.clear();
         table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut encoded)?;
         features.add(&encoded)
     })?;
-    features.finish()
+    notes.extend(table.unknown(source.columns()));
+    Ok((features.finish()?, notes))
 }
 
 /// Refuses names of columns that are not there, and gives the place of the target.
@@ -163,19 +172,8 @@ fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize,
 }
 
 /// Refuses parts that were asked for and have no row.
-fn check_parts(
-    parts: &[Part],
-    fractions: &Fractions,
-    file: &crate::place::Place,
-) -> Result<(), DataError> {
+fn check_parts(parts: &[Part], fractions: &Fractions) -> Result<(), DataError> {
     let rows = parts.iter().filter(|&&part| part != Part::Out).count();
-    if rows == 0 {
-        return Err(DataError::content(
-            file.clone(),
-            "no row has anything in the column that is to be learned",
-            "name another target",
-        ));
-    }
     let wanted = [
         ("train", Part::Train, 1.0),
         ("valid", Part::Valid, fractions.valid),
@@ -214,9 +212,13 @@ struct Rows<'a> {
     /// The rows of a chunk.
     encoded: Vec<f32>,
     labels: Vec<i64>,
+    flags: Vec<u8>,
     values: Vec<f32>,
+    rows: usize,
     /// Rows without a target.
     left_out: u64,
+    /// What the checks need, where they are to be made.
+    gathered: Option<Gathered>,
 }
 
 impl<'a> Rows<'a> {
@@ -227,37 +229,45 @@ impl<'a> Rows<'a> {
             features: Collected::new(table.layout.width(), options.memory),
             encoded: vec![],
             labels: vec![],
+            flags: vec![],
             values: vec![],
+            rows: 0,
             left_out: 0,
+            gathered: None,
         }
     }
 
     fn count(&self) -> usize {
-        self.labels.len().max(self.values.len())
+        self.rows
     }
 
-    /// Adds the rows of a table for which `wanted` holds and that have a target, and tells what one should know of them.
+    /// Adds the rows of a table that have a part and a target, and tells what one should know of them.
     fn add(
         &mut self,
         source: &TableSource,
-        wanted: &dyn Fn(u64) -> bool,
+        part: &dyn Fn(u64) -> Part,
     ) -> Result<Vec<String>, DataError> {
         let file = source.file();
         let matched = self.table.matched(source.columns(), &file)?;
         let target = &self.table.target;
         let at = find(source.columns(), &target.column, source.has_header(), &file)?;
+        let places: Vec<Option<usize>> = matched.iter().copied().chain([Some(at)]).collect();
         let place = |row, column| source.place(row, column);
         source.read(&mut |chunk| {
             let cells = &chunk.columns[at];
             let keep: Vec<bool> = (0..chunk.rows)
-                .map(|row| wanted(chunk.first + row as u64) && !cells.is_missing(row))
+                .map(|row| part(chunk.first + row as u64) != Part::Out && !cells.is_missing(row))
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
+            self.rows += rows.len();
             self.encoded.clear();
             self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
             self.features.add(&self.encoded)?;
             let number = |row: usize| chunk.first + row as u64;
+            if let Some(gathered) = &mut self.gathered {
+                rows.iter().for_each(|&row| gathered.add(chunk, &places, row, part(number(row))));
+            }
             if self.classes.is_empty() {
                 for &row in &rows {
                     let value = cells.number(row).ok_or_else(|| {
@@ -268,6 +278,15 @@ impl<'a> Rows<'a> {
                         )
                     })?;
                     self.values.push(value as f32);
+                }
+            } else if target.task == TableTask::Multilabel {
+                for &row in &rows {
+                    let names = Target::labels(&cells.text(row));
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let ids = class_ids(&names, self.classes, |_| place(number(row), at))?;
+                    let start = self.flags.len();
+                    self.flags.resize(start + self.classes.len(), 0);
+                    ids.into_iter().for_each(|id| self.flags[start + id as usize] = 1);
                 }
             } else {
                 let names: Vec<String> =
@@ -295,9 +314,13 @@ impl<'a> Rows<'a> {
 
     fn finish(self, name: &str) -> Result<Dataset, DataError> {
         let features = self.features.finish()?;
-        let targets = match self.classes.is_empty() {
-            true => Targets::Values { values: self.values, dims: 1 },
-            false => Targets::Classes { labels: self.labels, names: self.classes.to_vec() },
+        let names = self.classes.to_vec();
+        let targets = match self.table.target.task {
+            TableTask::Classification => Targets::Classes { labels: self.labels, names },
+            TableTask::Multilabel => Targets::Labels { flags: self.flags, names },
+            TableTask::Regression | TableTask::Forecast => {
+                Targets::Values { values: self.values, dims: 1 }
+            }
         };
         Dataset::new(name, features, targets)
     }

@@ -2,6 +2,7 @@
 
 mod audio;
 mod batches;
+mod checks;
 mod chunks;
 mod damage;
 mod files;
@@ -19,5 +20,7 @@ mod sources;
 mod spilled;
 mod splits;
 mod tables;
+mod tabular;
+mod tabular_parts;
 mod tagged;
 mod texts;

@@ -23,12 +23,7 @@ pub fn curves(run: &Run) -> Result<Section, RunError> {
     let about = "Whoever wants to find every row of a class must accept false alarms. These curves show every possible \
                  exchange, from the strictest to the laxest threshold. ROC: the closer to the upper left corner the better, the \
                  dashed line is guessing. Precision and recall: the closer to the upper right corner the better.";
-    Ok(Section {
-        id: "ranking",
-        title: "Finding against false alarms",
-        about: about.into(),
-        blocks,
-    })
+    Ok(Section { id: "ranking", title: "ROC and precision–recall", about: about.into(), blocks })
 }
 
 fn curve_figure(
@@ -43,7 +38,7 @@ fn curve_figure(
     shown.truncate(SERIES.len());
     let mut marks: Vec<Mark> = diagonal.then_some(Mark::Diagonal).into_iter().collect();
     let lines = shown.iter().enumerate();
-    marks.extend(lines.map(|(i, curve)| Mark::Line(curve.points.clone(), i)));
+    marks.extend(lines.map(|(i, curve)| Mark::Curve(curve.points.clone(), i)));
     let chart = Chart { title: title.into(), x: Axis::share(x), y: Axis::share(y), marks };
     let names: Vec<String> =
         shown.iter().map(|curve| format!("{} {}", curve.class, number(curve.area))).collect();
@@ -78,27 +73,32 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
         let second = story.and_then(|story| story.classes.get(1)).map_or("", String::as_str);
         let [half, value] =
             [threshold.at_half, threshold.at_value].map(|x| figure_value(&threshold.metric, x));
-        blocks.push(prose(format!(
-            "'{second}' is said from a probability of {} on, which the validation rows chose for the best {}: on the {} \
-             rows it gives {value}, the usual 50 % gives {half}.",
-            percent(threshold.value),
-            figure_name(&threshold.metric).replace('_', " "),
-            run.judged(),
-        )));
+        let metric = figure_name(&threshold.metric).replace('_', " ");
+        blocks.push(prose(match threshold.value == 0.5 {
+            true => format!(
+                "'{second}' is said from a probability of 50 % on: on the validation rows no other threshold gave a better \
+                 {metric}. On the {} rows it gives {half}.",
+                run.judged()
+            ),
+            false => format!(
+                "'{second}' is said from a probability of {} on, which gave the best {metric} on the validation rows: on the \
+                 {} rows it gives {value}, the usual 50 % gives {half}.",
+                percent(threshold.value),
+                run.judged()
+            ),
+        }));
     }
     let about = "Of all rows of which the network says 80 %, about 80 % should be what it says. Dots on the dashed line keep \
                  that promise; dots below it are too sure.";
-    Ok(Section {
-        id: "calibration",
-        title: "Can its probabilities be believed?",
-        about: about.into(),
-        blocks,
-    })
+    Ok(Section { id: "calibration", title: "Calibration", about: about.into(), blocks })
 }
+
+/// Rows of a bin below which chance alone moves its dot too far.
+const FEW: f64 = 5.0;
 
 fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
     let points = |bins: &[[f64; 3]]| -> Vec<[f64; 2]> {
-        bins.iter().filter(|bin| bin[2] > 0.0).map(|&[stated, seen, _]| [stated, seen]).collect()
+        bins.iter().filter(|bin| bin[2] >= FEW).map(|&[stated, seen, _]| [stated, seen]).collect()
     };
     let marks = vec![
         Mark::Diagonal,
@@ -125,12 +125,12 @@ fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
         figure(
             &reliability,
             &legend,
-            "Before and after what it puts out was divided by the temperature.",
+            "Before and after what it puts out was divided by the temperature; dots of fewer than five rows are left out.",
         )?,
         figure(
             &rows,
             &[],
-            "How many rows stand behind each dot: where there are few, chance moves it.",
+            "How many rows stand behind each dot, after: where there are few, chance moves it.",
         )?,
     ]))
 }
@@ -138,12 +138,11 @@ fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
 /// How often what was promised was kept.
 pub fn intervals(run: &Run) -> Section {
     let classes = run.model.task.has_classes();
-    let size = if classes { "classes in a set" } else { "width of an interval" };
+    let size = if classes { "classes" } else { "width" };
     let row = |&[asked, held, size]: &[f64; 3]| vec![percent(asked), percent(held), number(size)];
     let levels = run.insights.intervals.iter().flat_map(|intervals| &intervals.levels);
     let rows: Vec<Vec<String>> = levels.map(row).collect();
-    let header =
-        ["asked for".into(), format!("held on the {} rows", run.judged()), format!("mean {size}")];
+    let header = ["asked".into(), format!("held ({})", run.judged()), format!("mean {size}")];
     let table = Table { header: header.to_vec(), numbers: vec![true; 3], rows };
     let blocks = if table.rows.is_empty() { vec![] } else { vec![Block::Table(table)] };
     let about = match classes {
@@ -158,7 +157,7 @@ pub fn intervals(run: &Run) -> Section {
     };
     Section {
         id: "intervals",
-        title: "Sets and intervals that keep their word",
+        title: if classes { "Prediction sets" } else { "Prediction intervals" },
         about: about.into(),
         blocks,
     }

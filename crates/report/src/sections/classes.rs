@@ -105,5 +105,5 @@ pub fn samples(run: &Run) -> Section {
     let samples = story.map_or(&[][..], |story| &story.samples);
     let blocks = if samples.is_empty() { vec![] } else { vec![cards(samples, sure)] };
     let about = "Rows as they come, chosen by nobody, with what the network said of them and how sure it was.";
-    Section { id: "samples", title: "A look at some rows", about: about.into(), blocks }
+    Section { id: "samples", title: "Some rows", about: about.into(), blocks }
 }

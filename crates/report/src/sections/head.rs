@@ -81,9 +81,9 @@ fn score(run: &Run) -> Option<String> {
     let (figure, value) = run.main_figure()?;
     let rows = rows_of(run);
     Some(match figure {
-        "accuracy" => format!("On {rows} it is right in {} of cases.", percent(value)),
+        "accuracy" => format!("On {rows}, it is right in {} of cases.", percent(value)),
         "rmse" => format!(
-            "On {rows} its error is {} (root of the mean square) in the units of the target.",
+            "On {rows}, its error is {} (root of the mean square) in the units of the target.",
             figure_value(figure, value)
         ),
         _ => format!("On {rows}: {} {}.", figure_value(figure, value), figure_name(figure)),
@@ -97,11 +97,7 @@ fn comparison(run: &Run) -> Option<String> {
     let say =
         |rival: &Rival| format!("{} ({})", rival.name, figure_value(&rival.metric, rival.value));
     if better.is_empty() {
-        let order = |a: &&Rival, b: &&Rival| a.value.total_cmp(&b.value);
-        let best = match less_is_better(&rivals.first()?.metric) {
-            true => rivals.iter().min_by(order),
-            false => rivals.iter().max_by(order),
-        }?;
+        let best = best(&rivals)?;
         return Some(match rivals.len() {
             1 => format!("That is better than what needs no network: {}.", say(best)),
             _ => format!("That is better than the best of what needs no network: {}.", say(best)),
@@ -114,6 +110,15 @@ fn comparison(run: &Run) -> Option<String> {
     ))
 }
 
+/// The one that is hardest to beat.
+fn best(rivals: &[Rival]) -> Option<&Rival> {
+    let order = |a: &&Rival, b: &&Rival| a.value.total_cmp(&b.value);
+    match less_is_better(&rivals.first()?.metric) {
+        true => rivals.iter().min_by(order),
+        false => rivals.iter().max_by(order),
+    }
+}
+
 /// The figures that one wants to see first.
 pub fn tiles(run: &Run) -> Vec<Tile> {
     let mut tiles = Vec::new();
@@ -121,10 +126,10 @@ pub fn tiles(run: &Run) -> Vec<Tile> {
         tiles.push(Tile { label: label.into(), value, note });
     };
     let part = run.judged();
-    let figures = &run.summary[part];
+    let (figures, rivals) = (&run.summary[part], run.rivals());
     for key in ["accuracy", "f1_macro", "bits_per_token", "perplexity", "rmse", "mae", "r2"] {
         if let Some(value) = figures[key].as_f64() {
-            let note = run.rivals().into_iter().find(|rival| rival.metric == key);
+            let note = best(&rivals).filter(|rival| rival.metric == key);
             let note = note.map_or(format!("{part} rows"), |rival| {
                 format!("{}: {}", rival.name, figure_value(key, rival.value))
             });

@@ -44,7 +44,7 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
     let log = low > 0.0 && high / low > WIDE;
     let (loss, legend) = chart("loss", "loss", Axis { log, ..Axis::of("loss") });
     let mut plots = vec![figure(&loss, &legend, loss_caption(run, log))?];
-    for (key, label) in [("accuracy", "accuracy"), ("rmse", "root mean squared error")] {
+    for (key, label) in [("accuracy", "accuracy"), ("rmse", "RMSE")] {
         let format = if key == "accuracy" { Format::Percent } else { Format::Plain };
         let (chart, legend) = chart(label, key, Axis { format, ..Axis::of(label) });
         let last = run.epochs.last().and_then(|line| line["valid"][key].as_f64());

@@ -92,6 +92,9 @@ fn outcomes(checks: &[Check]) -> Block {
 }
 
 fn cards(examples: &[Example], say: impl Fn(&Example) -> String) -> Block {
+    /// Tall cards, at most.
+    const TALL: usize = 6;
+    let most = if examples.iter().any(|e| !e.cells.is_empty()) { TALL } else { examples.len() };
     let card = |example: &Example| Card {
         row: count(example.row as u64),
         image: example.image.clone(),
@@ -101,13 +104,13 @@ fn cards(examples: &[Example], say: impl Fn(&Example) -> String) -> Block {
         right: example.truth == example.said,
         cells: example.cells.clone(),
     };
-    Block::Cards { cards: examples.iter().map(card).collect() }
+    Block::Cards { cards: examples.iter().take(most).map(card).collect() }
 }
 
-/// How sure the network was, where that is known.
+/// How sure the network was, where that is known: `97.25 % sure`.
 fn sure(example: &Example) -> String {
     match example.probability {
-        p if p > 0.0 && p.is_finite() => percent(p),
+        p if p > 0.0 && p.is_finite() => format!("{} sure", percent(p)),
         _ => String::new(),
     }
 }

@@ -14,15 +14,19 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
     let sample = run.model.sample();
     let mut trainer = run.model.trainer(run.config.train.updater());
     trainer.bind(run.model.sample(), 0)?;
-    let nodes = nodes(trainer.network(), &sample)?.into_iter().map(|drawn| {
-        let own = |name: &str| {
-            name.strip_prefix(drawn.name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    let nodes =
+        nodes(trainer.network(), &sample)?.into_iter().map(|drawn| Node { drawn, parameters: 0 });
+    let mut nodes: Vec<Node> = nodes.collect();
+    for entry in trainer.store().parameters() {
+        // `text.embedding.weight` is of the node `text.embedding`, even where there is a node `text`.
+        let own = |node: &&mut Node| {
+            let rest = entry.name().strip_prefix(node.drawn.name.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        let entries = trainer.store().parameters().filter(|entry| own(entry.name()));
-        let parameters = entries.map(|entry| entry.value().numel()).sum();
-        Node { drawn, parameters }
-    });
-    let nodes: Vec<Node> = nodes.collect();
+        if let Some(node) = nodes.iter_mut().filter(own).max_by_key(|n| n.drawn.name.len()) {
+            node.parameters += entry.value().numel();
+        }
+    }
     let mut blocks = Vec::new();
     if !run.insights.network_reason.is_empty() {
         blocks.push(prose(run.insights.network_reason.as_str()));
@@ -39,14 +43,14 @@ pub fn preflight(run: &Run) -> Section {
     let blocks = if checks.is_empty() { vec![] } else { vec![outcomes(checks)] };
     let about = "Tried before the first step: does the loss begin where chance would put it, does every parameter get a \
                  gradient, can a single batch be learned by heart?";
-    Section { id: "preflight", title: "Before take-off", about: about.into(), blocks }
+    Section { id: "preflight", title: "Pre-flight", about: about.into(), blocks }
 }
 
 /// What looked unhealthy.
 pub fn health(run: &Run) -> Section {
     let check = |finding: &Finding| {
         let Finding { kind, layer, epoch, saw, try_this } = finding;
-        let place = if layer.is_empty() { String::new() } else { format!(", {layer}") };
+        let place = if layer.is_empty() { String::new() } else { format!(" in layer {layer}") };
         Check {
             name: format!("{}{place}, epoch {epoch}", kind.replace('_', " ")),
             status: Status::Warn,

@@ -24,5 +24,5 @@ pub fn section(run: &Run) -> Section {
     ];
     let about = "The configuration holds every choice, also those that nobody made: with it, the same data and the same \
                  version give the same network, bit for bit, on any number of threads.";
-    Section { id: "reproduce", title: "The same run again", about: about.into(), blocks }
+    Section { id: "reproduce", title: "Reproduce", about: about.into(), blocks }
 }

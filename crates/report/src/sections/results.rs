@@ -23,16 +23,16 @@ const FIGURES: [(&str, &str); 23] = [
     ("top5_accuracy", "among the first 5"),
     ("bits_per_token", "bits a token"),
     ("perplexity", "perplexity"),
-    ("rmse", "root mean squared error"),
-    ("mae", "mean absolute error"),
+    ("rmse", "RMSE"),
+    ("mse", "MSE"),
+    ("mae", "MAE"),
     ("r2", "R²"),
-    ("mape", "mean absolute % error"),
+    ("mape", "MAPE"),
     ("loss", "loss"),
     ("log_loss", "log loss"),
     ("brier", "Brier score"),
     ("ece", "calibration error"),
     ("places", "places"),
-    ("rows", "rows"),
 ];
 
 /// What a figure is called.
@@ -84,10 +84,11 @@ fn figures(parts: &[(&str, &Value)]) -> Table {
     let mut keys: Vec<&str> = FIGURES.iter().map(|(key, _)| *key).collect();
     let others = parts.iter().filter_map(|(_, figures)| figures.as_object()).flatten();
     for (key, value) in others {
-        if value.is_number() && !keys.contains(&key.as_str()) {
+        if value.is_number() && key != "rows" && !keys.contains(&key.as_str()) {
             keys.push(key);
         }
     }
+    keys.push("rows");
     let row = |key: &str| {
         let values: Vec<Option<f64>> = parts.iter().map(|(_, f)| f[key].as_f64()).collect();
         values.iter().any(Option::is_some).then(|| {
@@ -165,5 +166,5 @@ pub fn importance(run: &Run) -> Section {
     let about = "Each column in turn was shuffled among the rows, so that it says nothing any more. Where the network gets \
                  much worse, it relies on that column. Columns that say the same share their importance: each can stand \
                  in for the other.";
-    Section { id: "importance", title: "What it relies on", about: about.into(), blocks }
+    Section { id: "importance", title: "Importance of the columns", about: about.into(), blocks }
 }

@@ -20,10 +20,16 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
         blocks.extend(figures([scatter(&points)?, residuals(&points)?]));
         if !story.most_wrong.is_empty() {
             blocks.push(heading("The worst mistakes"));
-            blocks.push(cards(&story.most_wrong, |_| String::new()));
+            blocks.push(cards(&story.most_wrong, |example| {
+                let [truth, said] = [&example.truth, &example.said].map(|text| text.parse::<f64>());
+                match (truth, said) {
+                    (Ok(truth), Ok(said)) => format!("off by {}", number(said - truth)),
+                    _ => String::new(),
+                }
+            }));
         }
     }
-    let about = "What the network says beside what is true. On the dashed line it is right. A cloud that lies flatter than the \
+    let about = "What the network says beside what is true; RMSE is the root of the mean squared error, MAE the mean size of an error. On the dashed line it is right. A cloud that lies flatter than the \
                  line means that it is too cautious: what is small it says too large, what is large too small.";
     Ok(Section { id: "values", title: "Said and true", about: about.into(), blocks })
 }

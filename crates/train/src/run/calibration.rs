@@ -78,6 +78,8 @@ impl Calibration {
     ) -> (Calibration, Option<Tuned>) {
         // As f32, which JSON keeps to the bit.
         let temperature = temperature(logits, classes, labels) as f32;
+        let helps = helps(f64::from(temperature), logits, classes, labels);
+        let temperature = if helps { temperature } else { 1.0 };
         let p = probabilities(logits, classes, f64::from(temperature));
         let strangeness = vec![Strangeness::of_classes(&p, classes, labels)];
         let learned = Calibration { rows: labels.len(), temperature, strangeness, ..self };
@@ -114,4 +116,23 @@ impl Calibration {
             _ => largest(probabilities),
         }
     }
+}
+
+/// Whether a temperature makes the logarithmic loss less by more than a standard error of the difference: a few rows that
+/// are surely wrong say little about the others.
+fn helps(temperature: f64, logits: &[f32], classes: usize, labels: &[i64]) -> bool {
+    let losses = |temperature| {
+        let p = probabilities(logits, classes, temperature);
+        let rows = labels.iter().enumerate();
+        let loss = |(row, &label): (usize, &i64)| {
+            -libm::log(p[row * classes + label as usize].max(f64::MIN_POSITIVE))
+        };
+        rows.map(loss).collect::<Vec<f64>>()
+    };
+    let (before, after) = (losses(1.0), losses(temperature));
+    let n = labels.len() as f64;
+    let gains = || before.iter().zip(&after).map(|(before, after)| before - after);
+    let mean = gains().sum::<f64>() / n;
+    let square = gains().map(|gain| (gain - mean) * (gain - mean)).sum::<f64>();
+    mean > (square / n / n).sqrt()
 }

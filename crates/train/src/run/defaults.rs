@@ -51,6 +51,7 @@ impl Config {
                     _ => Standardise::Global,
                 },
                 split,
+                ignore_checks: false,
             },
             network,
             train: TrainConfig {
@@ -86,6 +87,7 @@ impl Config {
                     div: 25.0,
                     final_div: 1e4,
                 },
+                health: true,
                 groups: vec![],
                 extended: vec![],
             },
