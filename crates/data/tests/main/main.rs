@@ -17,6 +17,7 @@ mod scaling;
 mod series;
 mod sets;
 mod sources;
+mod spilled;
 mod splits;
 mod tables;
 mod tabular;
