@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use thalweg_data::tabular::write::{Column, Format, Values, columns_of};
-use thalweg_data::{Features, open_features};
+use thalweg_data::{Features, open_unlabelled};
 use thalweg_train::judge::conformal;
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::ModelFile;
@@ -41,7 +41,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<(), Failure> {
     let mut model = Model::load(&args.run, output::cpu(args.threads)?)?;
     check(args, &model.file)?;
-    let features = open_features(&args.data, &model.file.encoding, &model.file.source)?;
+    let (features, notes) = open_unlabelled(&args.data, &model.file.encoding, &model.file.source)?;
+    notes.iter().for_each(output::remark);
     let rows: Vec<usize> = (0..features.rows()).collect();
     let mut columns = match args.keep.is_empty() {
         true => vec![],

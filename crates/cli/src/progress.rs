@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
+use thalweg_train::run::insights::Finding;
 use thalweg_train::run::session::epoch_line;
 use thalweg_train::{BatchReport, Control, EpochReport, Observer, TrainScores};
 
@@ -132,6 +133,19 @@ impl Observer for Progress {
             self.draw();
         }
         self.control()
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let said = format!("epoch {}: {finding}", finding.epoch);
+        match (self.show, &self.live) {
+            (Show::People, None) => output::remark(format!("health     {said}")),
+            (Show::Json, _) => {
+                let line = serde_json::json!({ "finding": finding });
+                self.unheard |= output::json(&line).is_err();
+            }
+            (Show::People, Some(_)) | (Show::Nothing, _) => {}
+        }
+        self.view.findings.push(said);
     }
 
     fn epoch(&mut self, report: &EpochReport) -> Control {

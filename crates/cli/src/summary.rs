@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-use thalweg_train::Stopped;
+use thalweg_data::Encoding;
 use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::insights::Status;
 use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
+use thalweg_train::{Preflight, Stopped};
 
 use crate::check::compact;
 use crate::failure::Failure;
@@ -29,7 +31,14 @@ pub fn table_columns(data: &RunData) -> Option<String> {
         0 => String::new(),
         n => format!("\n… and {n} more"),
     };
-    Some(format!("{}{more}\n", left_table(&header, rows)))
+    let target = match &data.encoding {
+        Encoding::Table(table) => {
+            let target = &table.target;
+            format!("\n\ntarget   {}: {}", target.column, target.reason)
+        }
+        _ => String::new(),
+    };
+    Some(format!("{}{more}{target}", left_table(&header, rows)))
 }
 
 /// At most so much of a text that a table keeps its form.
@@ -74,6 +83,24 @@ pub fn overview(session: &Session, threads: usize) -> String {
     )
 }
 
+/// What trying out has shown: a line where all is well, else one for each thing that is not.
+pub fn preflight(found: &Preflight) -> Vec<String> {
+    let time = found.step.as_secs_f64() * found.steps as f64;
+    let cost = format!(
+        "{} steps of {}, about {}",
+        count(found.steps),
+        seconds(found.step.as_secs_f64()),
+        seconds(time)
+    );
+    let said: Vec<String> =
+        found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
+    let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];
+    for check in found.checks.iter().filter(|check| check.status != Status::Pass) {
+        lines.push(format!("warning: {}: {} → {}", check.name, check.saw, check.action));
+    }
+    lines
+}
+
 /// The layers in a line; of many the first and the last few.
 fn layers(nodes: &[NodeSpec]) -> String {
     const SHOWN: usize = 12;
@@ -111,6 +138,7 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
     output::line(format!("\n{}", table(&header, rows)))?;
+    outcome.notes.iter().try_for_each(|note| output::line(format!("note      {note}")))?;
     for (heading, lines) in verdict(outcome) {
         output::line(format!("\n{heading:<10}{}", lines.join("\n          ")).trim_end())?;
     }

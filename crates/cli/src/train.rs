@@ -35,9 +35,9 @@ pub struct Args {
     /// Rows in a step, or "full"
     #[arg(long, value_name = "N|full", allow_negative_numbers = true)]
     batch_size: Option<String>,
-    /// Learning rate
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
-    lr: Option<f64>,
+    /// Learning rate, or "find" for one that a range test finds
+    #[arg(long, value_name = "X|find", allow_negative_numbers = true)]
+    lr: Option<String>,
     /// Stop after this time, saving included: 90s, 10m, 1h30m
     #[arg(long, value_name = "TIME")]
     max_time: Option<String>,
@@ -52,6 +52,9 @@ pub struct Args {
     /// What the threshold of two classes is chosen for: accuracy, f1, balanced_accuracy or auc [default: accuracy]
     #[arg(long, value_name = "NAME")]
     metric: Option<String>,
+    /// Try the training out on one batch, say what it will cost, and stop there: nothing is written
+    #[arg(long)]
+    dry_run: bool,
     /// Print one JSON object a line instead of tables; the last one is the summary
     #[arg(long)]
     json: bool,
@@ -72,10 +75,36 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     let threads = output::threads(args.threads)?;
     let draft = draft(args)?;
     let source = source(&draft);
-    let session = Session::prepare(&draft, &source, threads)?;
+    let mut session = Session::prepare(&draft, &source, threads)?;
+    if args.dry_run {
+        return dry_run(&mut session, args.json, threads);
+    }
     let folder = RunFolder::claim(&session.data.learn.name, args.out.as_deref(), args.overwrite)?;
     let view = View { json: args.json, quiet: args.quiet, threads };
     carry_out(session, folder, &[], &view, started)
+}
+
+/// The longest that trying out may take.
+const TRIAL: Duration = Duration::from_millis(600);
+
+fn dry_run(session: &mut Session, json: bool, threads: usize) -> Result<ExitCode, Failure> {
+    let found = session.preflight(TRIAL)?;
+    match (json, &found) {
+        (true, Some(found)) => output::json(&json!({
+            "preflight": found.checks,
+            "planned_memory_bytes": found.memory,
+            "steps": found.steps,
+            "step_seconds": found.step.as_secs_f64(),
+            "lr": session.config.train.lr,
+        }))?,
+        _ => {
+            output::line(summary::overview(session, threads))?;
+            let lr = session.lr_reason.as_ref().map(|why| format!("rate     {why}"));
+            lr.into_iter().try_for_each(output::line)?;
+            found.iter().flat_map(summary::preflight).try_for_each(output::line)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// How a training is shown.
@@ -88,7 +117,7 @@ pub struct View {
 /// Trains what is prepared, shows it and says what to do next. `notes` are printed first; `started` is when the
 /// program's work began.
 pub fn carry_out(
-    session: Session,
+    mut session: Session,
     folder: RunFolder,
     notes: &[String],
     view: &View,
@@ -106,14 +135,24 @@ pub fn carry_out(
         }
         output::remark(summary::overview(&session, view.threads));
         notes.iter().for_each(output::remark);
+        if let Some(why) = &session.lr_reason {
+            output::remark(format!("rate     {why}"));
+        }
+    }
+    let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
+    if !session.is_resumed() {
+        let limit = max_time.map_or(TRIAL, |limit| TRIAL.min(limit / 10));
+        let found = session.preflight(limit)?;
+        if !view.json && !view.quiet {
+            found.iter().flat_map(summary::preflight).for_each(output::remark);
+        }
     }
     let show = match (view.quiet, view.json) {
         (true, _) => Show::Nothing,
         (false, true) => Show::Json,
         (false, false) => Show::People,
     };
-    let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
-    let left = max_time.map(|limit| time_to_fit(limit, started.elapsed()));
+    let left = max_time.map(|limit| limit.saturating_sub(started.elapsed()));
     let mut progress = Progress::new(show, session.config.train.epochs);
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
@@ -156,20 +195,17 @@ fn draft(args: &Args) -> Result<Draft, Failure> {
             Err(_) => draft.put(origin, "train.batch_size", size.as_str()),
         }
     }
-    if let Some(lr) = args.lr {
-        draft.put(format!("--lr {lr}"), "train.lr", lr);
+    if let Some(lr) = &args.lr {
+        let origin = format!("--lr {lr}");
+        match lr.parse::<f64>() {
+            Ok(lr) => draft.put(origin, "train.lr", lr),
+            Err(_) => draft.put(origin, "train.lr", lr.as_str()),
+        }
     }
     if let Some(time) = &args.max_time {
         draft.put(format!("--max-time {time}"), "train.max_time", time.as_str());
     }
     Ok(draft)
-}
-
-/// What of the time limit is left for the fit, after what went before and what measuring and saving may take.
-fn time_to_fit(limit: Duration, spent: Duration) -> Duration {
-    let reserve = (limit / 10).clamp(Duration::from_millis(200), Duration::from_secs(10));
-    // Never nothing: one step is always made.
-    limit.saturating_sub(spent + reserve).max(Duration::from_millis(1))
 }
 
 fn print_json(path: &Path, outcome: &Outcome) -> Result<(), Failure> {

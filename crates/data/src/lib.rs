@@ -71,7 +71,10 @@ pub use idx_problem::IdxProblem;
 pub use options::{Kind, Level, Size, SourceOptions, Transform};
 pub use readers::series::seasonal_naive;
 pub use scaling::{Scaling, Standardise};
-pub use source::{EMBEDDED, Embedded, Loaded, open, open_as, open_dealt, open_features, open_with};
+pub use source::{
+    EMBEDDED, Embedded, Loaded, open, open_as, open_dealt, open_features, open_unlabelled,
+    open_with,
+};
 pub use split::{Fractions, Split, TestRows};
 pub use targets::{IGNORED, Targets};
 pub use vocabulary::Vocabulary;

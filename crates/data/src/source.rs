@@ -159,11 +159,24 @@ pub fn open_features(
     encoding: &Encoding,
     options: &SourceOptions,
 ) -> Result<Features, DataError> {
+    open_unlabelled(spec, encoding, options).map(|(features, _)| features)
+}
+
+/// Reads samples as [`open_features`] does, and says what one should know of them, such as which columns of a table are
+/// passed over; one line each.
+///
+/// # Errors
+/// As [`open_features`].
+pub fn open_unlabelled(
+    spec: &str,
+    encoding: &Encoding,
+    options: &SourceOptions,
+) -> Result<(Features, Vec<String>), DataError> {
     options.check(encoding.kind())?;
     match find(spec)? {
         Source::Embedded(set) => {
             check_encoding(set, encoding)?;
-            Ok(embedded(set, options)?.train.features)
+            Ok((embedded(set, options)?.train.features, Vec::new()))
         }
         Source::Path(found) => readers::features(encoding, &found, options),
     }

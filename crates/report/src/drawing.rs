@@ -20,8 +20,8 @@ const LEFT: i32 = 12;
 const BOX: i32 = 340;
 /// What is right of the boxes, for arcs.
 const BESIDE: i32 = 70;
-const HEIGHT: i32 = 34;
-const GAP: i32 = 16;
+const HEIGHT: i32 = 48;
+const GAP: i32 = 15;
 /// Rows of a drawing, at most; what is between is left out.
 const ROWS: usize = 48;
 
@@ -141,29 +141,42 @@ fn write_box(text: &mut String, node: &Node, y: i32) {
         _ => "trained",
     };
     let kind = kind.replace('_', " ");
-    let label = match name.parse::<usize>().is_ok() || *kind == **name || class == "input" {
-        true => String::new(),
-        false => short(name, 16) + "  ",
+    // A name that only says where in the list it is, or what it is, says nothing more.
+    let named = class != "input" && name.parse::<usize>().is_err() && *kind != **name;
+    let (first, second) = match named {
+        true => (short(name, 26), kind),
+        false => (kind, String::new()),
     };
     let parameters = match node.parameters {
         0 => String::new(),
-        n => format!("{} · ", of(n, "parameter", "parameters")),
+        n => of(n, "parameter", "parameters"),
     };
     let size = match shape.is_empty() {
         true => "one number".to_string(),
         false => axes(shape),
     };
+    let [left, right] = [LEFT + 12, LEFT + BOX - 12];
+    let [upper, lower] = match second.is_empty() && parameters.is_empty() {
+        true => [y + HEIGHT / 2 + 5; 2],
+        false => [y + 20, y + HEIGHT - 11],
+    };
     let _ = write!(
         text,
         "<g class=\"{class}\"><rect x=\"{LEFT}\" y=\"{y}\" width=\"{BOX}\" height=\"{HEIGHT}\" rx=\"6\"/>\
-         <text x=\"{}\" y=\"{}\"><tspan class=\"name\">{}</tspan>{}</text>\
-         <text class=\"size\" x=\"{}\" y=\"{1}\" text-anchor=\"end\">{parameters}{size}</text></g>",
-        LEFT + 12,
-        y + HEIGHT / 2 + 5,
-        minijinja::HtmlEscape(&label),
-        minijinja::HtmlEscape(&kind),
-        LEFT + BOX - 12,
+         <text class=\"name\" x=\"{left}\" y=\"{upper}\">{}</text>\
+         <text class=\"size\" x=\"{right}\" y=\"{upper}\" text-anchor=\"end\">{size}</text>",
+        minijinja::HtmlEscape(&first),
     );
+    for (words, x, anchor) in [(second, left, "start"), (parameters, right, "end")] {
+        if !words.is_empty() {
+            let words = minijinja::HtmlEscape(&words);
+            let _ = write!(
+                text,
+                "<text class=\"size\" x=\"{x}\" y=\"{lower}\" text-anchor=\"{anchor}\">{words}</text>"
+            );
+        }
+    }
+    *text += "</g>";
 }
 
 /// The first letters of a name that is too long for its place.

@@ -11,8 +11,12 @@
 //! Every room of the house is here under its own name: [`graph`] (tensors, ops, gradients), [`nn`] (layers, losses,
 //! optimizers), [`cpu`] (the executor), [`data`] and [`train`].
 
+mod model;
+
+pub use model::{Model, Prediction};
 pub use thalweg_cpu as cpu;
 pub use thalweg_data as data;
+pub use thalweg_data::tabular::Cell;
 pub use thalweg_graph as graph;
 pub use thalweg_graph::gradcheck;
 pub use thalweg_plan as plan;

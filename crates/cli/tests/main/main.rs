@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod checks;
+mod judging;
 mod kinds;
 mod resume;
 mod runs;

@@ -74,15 +74,15 @@ pub(crate) fn judge(
     }
 }
 
-/// Reads data without targets.
+/// Reads data without targets, and says what one should know of it.
 pub(crate) fn features(
     encoding: &Encoding,
     found: &Found,
     options: &SourceOptions,
-) -> Result<Features, DataError> {
+) -> Result<(Features, Vec<String>), DataError> {
     let files = || found.files(encoding.kind());
     let table = || found.table(options.header.or(encoding.header()));
-    match encoding {
+    let features = match encoding {
         Encoding::Values => idx_set::read_features(found),
         Encoding::Images(images) => images::read_features(files()?, images),
         Encoding::Audio(audio) => audio::read_features(files()?, audio),
@@ -92,8 +92,9 @@ pub(crate) fn features(
         Encoding::Series(series) => series::read_features(&table()?, series, options),
         Encoding::Labelled(labelled) => labelled::read_features(files()?, labelled),
         Encoding::Pairs(pairs) => pairs::read_features(&table()?, pairs),
-        Encoding::Table(table) => table::read_features(table, found, options),
-    }
+        Encoding::Table(table) => return table::read_features(table, found, options),
+    }?;
+    Ok((features, Vec::new()))
 }
 
 /// The least of the lengths that is no shorter than `share` of `of` of them, and at least 1.

@@ -15,6 +15,7 @@ use crate::options::SourceOptions;
 use crate::source::Loaded;
 use crate::split::Split;
 use crate::table::Table;
+use crate::tabular::time::{Forms, years};
 use crate::targets::Targets;
 
 /// Numbers forecast where nobody says.
@@ -128,8 +129,26 @@ fn values(
     let last = table.columns().len() - 1;
     let default = (0..=last).rev().find(|&column| table.is_numeric(column)).unwrap_or(last);
     let column = table.column_or(wanted, default, "numbers")?;
-    let values = (0..table.rows()).map(|row| Ok(table.number(row, column)? as f32));
+    let rows = match &options.time_col {
+        Some(time) => in_order(table, table.column(time)?)?,
+        None => (0..table.rows()).collect(),
+    };
+    let values = rows.into_iter().map(|row| Ok(table.number(row, column)? as f32));
     Ok((column, values.collect::<Result<_, DataError>>()?))
+}
+
+/// The rows in the order of a column of times or of numbers.
+fn in_order(table: &Table, column: usize) -> Result<Vec<usize>, DataError> {
+    let mut forms = Forms::ALL;
+    (0..table.rows()).for_each(|row| forms.look(table.cell(row, column)));
+    let time = |row| match forms.form() {
+        Some(form) => Ok(form.parse(table.cell(row, column)).map_or(f64::NAN, |time| years(&time))),
+        None => table.number(row, column),
+    };
+    let times = (0..table.rows()).map(time).collect::<Result<Vec<f64>, _>>()?;
+    let mut rows: Vec<usize> = (0..times.len()).collect();
+    rows.sort_by(|&a, &b| times[a].total_cmp(&times[b]));
+    Ok(rows)
 }
 
 /// The forecast that every other one is measured against: the number one season before, or as many seasons as it

@@ -31,15 +31,9 @@ pub(crate) fn learn(
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
     let Survey { facts, sample, parts, mut notes } =
         survey(source, place, options, fractions, deal.seed)?;
-    check_parts(&parts, &fractions, &source.file())?;
     let names = source.columns();
-    let target = Target::fit(
-        &names[place],
-        &facts[place],
-        options.task,
-        &|row| source.place(row, place),
-        &source.file(),
-    )?;
+    let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
+    check_parts(&parts, &fractions)?;
     let mut fitted: Vec<Fitted> = Vec::new();
     for (column, name) in names.iter().enumerate().filter(|(column, _)| *column != place) {
         fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
@@ -62,7 +56,12 @@ pub(crate) fn learn(
                 facts[place].values().keys().map(|cell| target.class((*cell).into())).collect();
             class_names(classes.iter().map(String::as_str))
         }
-        _ => vec![],
+        TableTask::Multilabel => {
+            let cells = facts[place].values();
+            let labels: Vec<String> = cells.keys().flat_map(|cell| Target::labels(cell)).collect();
+            class_names(labels.iter().map(String::as_str))
+        }
+        TableTask::Regression | TableTask::Forecast => vec![],
     };
     let (columns, reports) =
         fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
@@ -124,27 +123,29 @@ pub(crate) fn judge(
     let mut rows = Rows::of(table, classes, options);
     let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
+    notes.extend(table.unknown(source.columns()));
     let data = rows.finish(name)?;
     Ok(Loaded { notes, ..Loaded::of(data, None, Encoding::Table(table.clone())) })
 }
 
-/// Reads a table to predict on: all its rows, in their order.
+/// Reads a table to predict on: all its rows, in their order; and says what of it is passed over.
 pub(crate) fn read_features(
     table: &Table,
     found: &Found,
     options: &SourceOptions,
-) -> Result<Features, DataError> {
+) -> Result<(Features, Vec<String>), DataError> {
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut features = Collected::new(table.layout.width(), options.memory);
     let mut encoded = Vec::new();
-    source.read(&mut |chunk| {
+    let mut notes = source.read(&mut |chunk| {
         encoded.clear();
         table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut encoded)?;
         features.add(&encoded)
     })?;
-    features.finish()
+    notes.extend(table.unknown(source.columns()));
+    Ok((features.finish()?, notes))
 }
 
 /// Refuses names of columns that are not there, and gives the place of the target.
@@ -171,19 +172,8 @@ fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize,
 }
 
 /// Refuses parts that were asked for and have no row.
-fn check_parts(
-    parts: &[Part],
-    fractions: &Fractions,
-    file: &crate::place::Place,
-) -> Result<(), DataError> {
+fn check_parts(parts: &[Part], fractions: &Fractions) -> Result<(), DataError> {
     let rows = parts.iter().filter(|&&part| part != Part::Out).count();
-    if rows == 0 {
-        return Err(DataError::content(
-            file.clone(),
-            "no row has anything in the column that is to be learned",
-            "name another target",
-        ));
-    }
     let wanted = [
         ("train", Part::Train, 1.0),
         ("valid", Part::Valid, fractions.valid),
@@ -222,7 +212,9 @@ struct Rows<'a> {
     /// The rows of a chunk.
     encoded: Vec<f32>,
     labels: Vec<i64>,
+    flags: Vec<u8>,
     values: Vec<f32>,
+    rows: usize,
     /// Rows without a target.
     left_out: u64,
     /// What the checks need, where they are to be made.
@@ -237,14 +229,16 @@ impl<'a> Rows<'a> {
             features: Collected::new(table.layout.width(), options.memory),
             encoded: vec![],
             labels: vec![],
+            flags: vec![],
             values: vec![],
+            rows: 0,
             left_out: 0,
             gathered: None,
         }
     }
 
     fn count(&self) -> usize {
-        self.labels.len().max(self.values.len())
+        self.rows
     }
 
     /// Adds the rows of a table that have a part and a target, and tells what one should know of them.
@@ -266,6 +260,7 @@ impl<'a> Rows<'a> {
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
+            self.rows += rows.len();
             self.encoded.clear();
             self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
             self.features.add(&self.encoded)?;
@@ -283,6 +278,15 @@ impl<'a> Rows<'a> {
                         )
                     })?;
                     self.values.push(value as f32);
+                }
+            } else if target.task == TableTask::Multilabel {
+                for &row in &rows {
+                    let names = Target::labels(&cells.text(row));
+                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                    let ids = class_ids(&names, self.classes, |_| place(number(row), at))?;
+                    let start = self.flags.len();
+                    self.flags.resize(start + self.classes.len(), 0);
+                    ids.into_iter().for_each(|id| self.flags[start + id as usize] = 1);
                 }
             } else {
                 let names: Vec<String> =
@@ -310,9 +314,13 @@ impl<'a> Rows<'a> {
 
     fn finish(self, name: &str) -> Result<Dataset, DataError> {
         let features = self.features.finish()?;
-        let targets = match self.classes.is_empty() {
-            true => Targets::Values { values: self.values, dims: 1 },
-            false => Targets::Classes { labels: self.labels, names: self.classes.to_vec() },
+        let names = self.classes.to_vec();
+        let targets = match self.table.target.task {
+            TableTask::Classification => Targets::Classes { labels: self.labels, names },
+            TableTask::Multilabel => Targets::Labels { flags: self.flags, names },
+            TableTask::Regression | TableTask::Forecast => {
+                Targets::Values { values: self.values, dims: 1 }
+            }
         };
         Dataset::new(name, features, targets)
     }

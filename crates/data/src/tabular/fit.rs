@@ -74,7 +74,10 @@ pub(crate) fn fit(
     let of = |said: &Option<Vec<String>>| said.iter().flatten().any(|column| column == name);
     let said = options.types.as_ref().and_then(|types| types.get(name));
     let (kind, reason) = match said {
-        _ if of(&options.drop) => return Ok(dropped(name, facts)),
+        _ if of(&options.drop) => return Ok(dropped(name, facts, "as was asked for")),
+        _ if options.group.as_deref() == Some(name) => {
+            return Ok(dropped(name, facts, "rows are grouped by it"));
+        }
         Some(&kind) => (kind, "as was asked for".into()),
         None => infer(name, facts, &exists).map_err(|(row, text)| {
             DataError::content(
@@ -178,8 +181,8 @@ pub(crate) fn fit(
     Ok(fitted(name, facts, encoder, reason, quantiles, content))
 }
 
-fn dropped(name: &str, facts: &Facts) -> Fitted {
-    fitted(name, facts, Encoder::Dropped, "as was asked for".into(), vec![], String::new())
+fn dropped(name: &str, facts: &Facts, reason: &str) -> Fitted {
+    fitted(name, facts, Encoder::Dropped, reason.into(), vec![], String::new())
 }
 
 fn fitted(

@@ -115,6 +115,18 @@ impl Table {
         self.columns.iter().map(needed).collect()
     }
 
+    /// Says which of these columns the table did not have.
+    pub(crate) fn unknown(&self, names: &[String]) -> Option<String> {
+        let known = |name: &&String| {
+            **name == self.target.column || self.columns.iter().any(|column| column.name == **name)
+        };
+        let names: Vec<&str> = names.iter().filter(|name| !known(name)).map(|n| &**n).collect();
+        let what = if names.len() == 1 { "column" } else { "columns" };
+        (!names.is_empty()).then(|| {
+            format!("passed over, since nothing was learned of it: {what} {}", names.join(", "))
+        })
+    }
+
     /// Adds the rows of a chunk of `source` for which `keep` holds to `out`. `matched`: where the columns are in it.
     pub(crate) fn encode(
         &self,

@@ -6,8 +6,9 @@ use super::cell::Cell;
 use super::chunk::Cells;
 use super::deal::Part;
 use super::facts::Facts;
+use super::sample::Sample;
+use super::source::TableSource;
 use crate::error::{DataError, thousands};
-use crate::place::Place;
 
 /// A task that a table can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,20 +40,25 @@ pub struct Target {
 /// Different whole numbers up to which they are taken for classes, and up to which share of the rows.
 const CLASSES: usize = 20;
 const CLASSES_SHARE: f64 = 0.05;
+/// Different texts up to which they are classes, however few rows there are.
+const NAMES: usize = 100;
+/// The share of cells with several labels from which on a target is lists of labels.
+const LISTS: f64 = 0.1;
 /// Classes of which each part is to have its share, at most.
 const STRATA: usize = 1_000;
 /// The share of numbers from which on other cells are taken for mistakes.
 const NUMBERS: f64 = 0.95;
 
 impl Target {
-    /// What a column asks for; `wanted`: what the user asks for.
+    /// What column `index` of a table asks for; `wanted`: what the user asks for.
     pub(crate) fn fit(
-        column: &str,
+        source: &TableSource,
+        index: usize,
         facts: &Facts,
+        sample: &Sample,
         wanted: Option<TableTask>,
-        place: &dyn Fn(u64) -> Place,
-        file: &Place,
     ) -> Result<Target, DataError> {
+        let (column, file) = (source.columns()[index].as_str(), source.file());
         let count = |n: usize| thousands(n as u64);
         let different = facts.different();
         if facts.filled == 0 {
@@ -63,7 +69,7 @@ impl Target {
             ));
         }
         let few = !facts.overflown && different == 1;
-        if few && wanted != Some(TableTask::Multilabel) {
+        if few {
             let only = facts.values().keys().next().map_or(String::new(), |cell| cell.to_string());
             return Err(DataError::content(
                 file.clone().column(column),
@@ -78,6 +84,9 @@ impl Target {
             (wanted, "as was asked for".into())
         } else if !facts.overflown && different == 2 {
             (TableTask::Classification, "two different values".into())
+        } else if !numeric && !mostly && are_lists(sample.column(index)) {
+            let reason = "lists of labels; --task classification takes each list as a class";
+            (TableTask::Multilabel, reason.into())
         } else if !numeric && !mostly {
             (TableTask::Classification, format!("{} different texts", count(different)))
         } else if looks_like_classes(facts) {
@@ -95,7 +104,7 @@ impl Target {
             && let Some((row, text)) = &facts.first_text
         {
             return Err(DataError::content(
-                place(*row),
+                source.place(*row, index),
                 format!("a number is needed to learn from, there is '{text}'"),
                 "correct the cell, leave it empty (the row is then left out), or say \
                 --task classification",
@@ -108,14 +117,35 @@ impl Target {
                 "leave it out, or say --task regression",
             ));
         }
-        if task == TableTask::Multilabel {
-            return Err(DataError::option(
-                "task",
-                "several labels in a cell are not learned yet",
-                "make a column of yes and no for each label, and learn one of them",
+        if task == TableTask::Classification
+            && different > NAMES
+            && different as u64 * 2 > facts.filled
+        {
+            return Err(DataError::content(
+                file.column(column),
+                format!(
+                    "{} different texts in {} rows are no classes to learn",
+                    count(different),
+                    thousands(facts.filled)
+                ),
+                "name another target, or group the texts into classes first",
             ));
         }
         Ok(Target { column: column.into(), task, reason, numeric })
+    }
+
+    /// The labels that a cell lists: those of a JSON array such as `["a", "b"]`, or what stands between `;` or `|`.
+    #[must_use]
+    pub fn labels(cell: &str) -> Vec<String> {
+        if let Ok(list) = serde_json::from_str::<Vec<serde_json::Value>>(cell) {
+            let name = |label: serde_json::Value| match label {
+                serde_json::Value::String(name) => name,
+                other => other.to_string(),
+            };
+            return list.into_iter().map(name).collect();
+        }
+        let labels = cell.split([';', '|']).map(str::trim).filter(|label| !label.is_empty());
+        labels.map(String::from).collect()
     }
 
     /// The class that a cell means.
@@ -132,9 +162,12 @@ pub(super) fn stratified(cells: &Cells) -> bool {
     let mut facts = Facts::new(false);
     let rows = cells.len();
     facts.add(cells, 0, &vec![Part::Train; rows]);
-    !facts.overflown
-        && (!facts.is_numeric() || looks_like_classes(&facts))
-        && facts.different() <= STRATA
+    let (different, filled) = (facts.different(), facts.filled);
+    if facts.numbers as f64 >= NUMBERS * filled as f64 {
+        return looks_like_classes(&facts);
+    }
+    // Of classes with hardly any rows no part could have a share.
+    different <= STRATA && different as u64 * 3 <= filled && !are_lists(facts.values().into_keys())
 }
 
 /// Whether numbers look like classes: two of them, or few whole ones.
@@ -143,4 +176,29 @@ fn looks_like_classes(facts: &Facts) -> bool {
     let few = different <= CLASSES
         && (different <= 3 || different as f64 <= CLASSES_SHARE * facts.filled as f64);
     !facts.overflown && (different <= 2 || (few && facts.whole == facts.filled))
+}
+
+/// Whether some cells list several labels.
+fn are_lists<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
+    let (mut all, mut lists) = (0usize, 0usize);
+    for cell in cells {
+        all += 1;
+        lists += usize::from(cell.starts_with('[') || Target::labels(cell).len() > 1);
+    }
+    lists > 0 && lists as f64 >= LISTS * all as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_labels() {
+        assert_eq!(Target::labels("a; b;c"), ["a", "b", "c"]);
+        assert_eq!(Target::labels("x|y"), ["x", "y"]);
+        assert_eq!(Target::labels(r#"["a b", 2]"#), ["a b", "2"]);
+        assert!(Target::labels("[]").is_empty());
+        assert!(are_lists(["a;b", "a", "b"].into_iter()));
+        assert!(!are_lists(["a", "b"].into_iter()));
+    }
 }

@@ -19,5 +19,7 @@ mod sets;
 mod sources;
 mod splits;
 mod tables;
+mod tabular;
+mod tabular_parts;
 mod tagged;
 mod texts;

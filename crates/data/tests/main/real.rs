@@ -10,7 +10,7 @@ use thalweg_data::{
 use crate::files::{classes, ids, text};
 
 /// The path of a shared file, or `None` with a line that says what is skipped.
-fn shared(name: &str) -> Option<PathBuf> {
+pub fn shared(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
     if !path.exists() {
         eprintln!("SKIPPED: {} is not there", path.display());

@@ -73,13 +73,20 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
         let second = story.and_then(|story| story.classes.get(1)).map_or("", String::as_str);
         let [half, value] =
             [threshold.at_half, threshold.at_value].map(|x| figure_value(&threshold.metric, x));
-        blocks.push(prose(format!(
-            "'{second}' is said from a probability of {} on, which the validation rows chose for the best {}: on the {} \
-             rows it gives {value}, the usual 50 % gives {half}.",
-            percent(threshold.value),
-            figure_name(&threshold.metric).replace('_', " "),
-            run.judged(),
-        )));
+        let metric = figure_name(&threshold.metric).replace('_', " ");
+        blocks.push(prose(match threshold.value == 0.5 {
+            true => format!(
+                "'{second}' is said from a probability of 50 % on: on the validation rows no other threshold gave a better \
+                 {metric}. On the {} rows it gives {half}.",
+                run.judged()
+            ),
+            false => format!(
+                "'{second}' is said from a probability of {} on, which gave the best {metric} on the validation rows: on the \
+                 {} rows it gives {value}, the usual 50 % gives {half}.",
+                percent(threshold.value),
+                run.judged()
+            ),
+        }));
     }
     let about = "Of all rows of which the network says 80 %, about 80 % should be what it says. Dots on the dashed line keep \
                  that promise; dots below it are too sure.";

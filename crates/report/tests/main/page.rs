@@ -57,7 +57,8 @@ fn a_full_page_has_every_section() {
 
 #[test]
 fn absent_sections_leave_no_hole() {
-    let page = page(digits()).unwrap();
+    let run = with(digits(), &Insights::default());
+    let page = page(run.path()).unwrap();
     assert_eq!(sections(&page), ["results", "learning", "network", "reproduce"]);
     assert_eq!(page.matches("<a href=\"#").count(), 4);
     // The summary's own baselines stand in for those of the insights.

@@ -151,6 +151,9 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// How the learning rate goes over the run.
     pub schedule: Schedule,
+    /// Whether the network is looked at for what is unhealthy while it learns.
+    #[serde(default = "yes")]
+    pub health: bool,
     /// What is different for some parameters.
     #[serde(default)]
     pub groups: Vec<Group>,
@@ -192,6 +195,7 @@ impl TrainConfig {
             noise: self.noise,
             augment: self.augment.clone(),
             extended: self.extended.clone(),
+            health: self.health,
             max_time,
         }
     }
@@ -235,6 +239,10 @@ impl TrainConfig {
             Some(_) => None,
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A number, or `off`: a default that is a number must be written down where it was switched off.

@@ -87,6 +87,7 @@ impl Config {
                     div: 25.0,
                     final_div: 1e4,
                 },
+                health: true,
                 groups: vec![],
                 extended: vec![],
             },

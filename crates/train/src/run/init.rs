@@ -9,7 +9,7 @@ use thalweg_nn::presets::presets;
 use toml::Value;
 
 use super::config::{Config, Objective};
-use super::defaults::preset_for;
+use super::defaults::{preset_for, shapes_of};
 
 /// The text of a file for `thalweg train --config FILE`; `beside` is the folder that it will be in, to which its paths
 /// are relative where the data is in it.
@@ -63,7 +63,8 @@ fn data(text: &mut Lines, config: &Config, loaded: &Loaded, beside: Option<&Path
         return split(text, config, loaded);
     };
     text.set("target", &table.target.column, "the column to learn");
-    let task = format!("{}; or classification, regression, forecast", table.target.reason);
+    let task =
+        format!("{}; or classification, regression, multilabel, forecast", table.target.reason);
     text.set("task", table.target.task, &task);
     let dropped = loaded.columns.iter().filter(|column| column.kind == "dropped");
     let dropped: Vec<&str> = dropped.map(|column| column.name.as_str()).collect();
@@ -99,8 +100,9 @@ fn split(text: &mut Lines, config: &Config, loaded: &Loaded) {
 fn network(text: &mut Lines, loaded: &Loaded) {
     text.table("network");
     let preset = preset_for(&loaded.encoding, Objective::Targets);
-    text.set("preset", preset, "the network for such data; presets are:");
-    for preset in presets() {
+    text.set("preset", preset, "the network for such data; these fit it:");
+    let shapes = shapes_of(loaded, Objective::Targets);
+    for preset in presets().into_iter().filter(|preset| (preset.nodes)(&shapes).is_ok()) {
         text.remark(&format!("  {:<12} {}", preset.name, preset.about));
     }
     text.remark(
