@@ -3,6 +3,8 @@
 //! stdout carries results, stderr progress and errors. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration,
 //! 130 interrupted.
 
+mod check;
+mod data_args;
 mod datasets;
 mod evaluate;
 mod failure;
@@ -36,6 +38,7 @@ const EXAMPLES: &str = "Examples:
   thalweg train mnist/ --epochs 5            learn from a folder of IDX files
   thalweg init people.csv --target income --out people.toml   every choice, explained
   thalweg resume runs/digits-1               go on with a training that was stopped
+  thalweg check people.csv --target income   what may be wrong with a table, before training
   thalweg evaluate runs/digits-1             measure on the rows that were held out
   thalweg predict runs/digits-1 digits       one prediction a row, as CSV
   thalweg generate runs/book-1 --prompt \"It was\"   write text as the book that was learned
@@ -49,6 +52,8 @@ enum Verb {
     Train(Box<train::Args>),
     /// Go on with a training that was stopped, or extend a finished one
     Resume(resume::Args),
+    /// Look for what can be wrong with data: leaks, repeated rows, useless columns, parts that differ
+    Check(Box<check::Args>),
     /// Measure a trained network on data it has not seen
     Evaluate(evaluate::Args),
     /// Predict with a trained network
@@ -68,6 +73,7 @@ fn main() -> ExitCode {
         Verb::Init(args) => init::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Train(args) => train::run(&args),
         Verb::Resume(args) => resume::run(&args),
+        Verb::Check(args) => check::run(&args),
         Verb::Evaluate(args) => evaluate::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Predict(args) => predict::run(&args).map(|()| ExitCode::SUCCESS),
         Verb::Generate(args) => generate::run(&args).map(|()| ExitCode::SUCCESS),

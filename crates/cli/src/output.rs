@@ -61,6 +61,17 @@ pub fn shape(sample: &[usize]) -> String {
     format!("[{}]", [vec!["N".to_string()], axes].concat().join(", "))
 }
 
+/// A command as it can be typed again: `thalweg train 'my data.csv'`.
+pub fn command(words: impl IntoIterator<Item = String>) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    let quoted = |word: String| match !word.is_empty() && word.chars().all(plain) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    let words = words.into_iter().skip(1).map(quoted);
+    std::iter::once("thalweg".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
 /// The threads that a flag asks for, or as many as the machine runs at once.
 pub fn threads(flag: Option<usize>) -> Result<usize, Failure> {
     /// More than any machine has; each costs a stack.
@@ -83,6 +94,13 @@ pub fn cpu(flag: Option<usize>) -> Result<Cpu, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn commands_can_be_typed_again() {
+        let words = ["/usr/bin/thalweg", "train", "my data.csv", "--set", "a=['b']"];
+        let typed = command(words.map(String::from));
+        assert_eq!(typed, r"thalweg train 'my data.csv' --set 'a=['\''b'\'']'");
+    }
 
     #[test]
     fn shapes_are_for_any_number_of_rows() {

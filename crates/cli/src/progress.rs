@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use thalweg_train::run::insights::Finding;
+use thalweg_train::run::insights::Finding;
 use thalweg_train::run::session::epoch_line;
 use thalweg_train::{BatchReport, Control, EpochReport, Observer, TrainScores};
 
@@ -134,6 +137,19 @@ impl Observer for Progress {
         self.control()
     }
 
+    fn finding(&mut self, finding: &Finding) {
+        let said = format!("epoch {}: {finding}", finding.epoch);
+        match (self.show, &self.live) {
+            (Show::People, None) => output::remark(format!("health     {said}")),
+            (Show::Json, _) => {
+                let line = serde_json::json!({ "finding": finding });
+                self.unheard |= output::json(&line).is_err();
+            }
+            (Show::People, Some(_)) | (Show::Nothing, _) => {}
+        }
+        self.view.findings.push(said);
+    }
+
     fn epoch(&mut self, report: &EpochReport) -> Control {
         self.view.train = scores(&report.train);
         let valid = report.valid.as_ref();
@@ -166,10 +182,25 @@ impl Observer for Progress {
                     seconds(self.view.left())
                 ));
             }
-            (Show::Json, _) => self.unheard = output::json(&epoch_line(report)).is_err(),
+            (Show::Json, _) => self.unheard |= output::json(&epoch_line(report)).is_err(),
             (Show::People, Some(_)) | (Show::Nothing, _) => {}
         }
         self.control()
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let Finding { layer, epoch, saw, try_this, .. } = finding;
+        let place = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
+        let said = format!("epoch {epoch}: {place}{saw} → {try_this}");
+        match (self.show, &self.live) {
+            (Show::People, None) => output::remark(format!("! {said}")),
+            (Show::Json, _) => {
+                self.unheard |= output::json(&json!({ "finding": finding })).is_err();
+            }
+            (Show::People, Some(_)) | (Show::Nothing, _) => {}
+        }
+        self.view.findings.push(said);
+        self.draw();
     }
 }
 

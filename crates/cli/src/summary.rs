@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use thalweg_data::Encoding;
-use thalweg_train::Stopped;
 use thalweg_train::run::data::{PartName, RunData};
+use thalweg_train::run::insights::Status;
 use thalweg_train::run::session::Outcome;
 use thalweg_train::run::{LayerSpec, NodeSpec, Session, Task};
+use thalweg_train::{Preflight, Stopped};
 
+use crate::check::compact;
 use crate::failure::Failure;
 use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
 use crate::verdict::verdict;
@@ -76,16 +78,35 @@ pub fn overview(session: &Session, threads: usize) -> String {
         }
     };
     format!(
-        "data     {}: samples of {}, {targets}; rows: {}{shares}{notes}{attribution}\nnetwork  {}; {} parameters\n\
+        "data     {}: samples of {}, {targets}; rows: {}{shares}{notes}{attribution}\n{}\nnetwork  {}; {} parameters\n\
          memory   {} for training, as planned; {threads} thread{}",
         data.learn.name,
         model.sample(),
         parts.join(", "),
+        compact(&session.insights.checks),
         layers(&model.layers),
         count(session.parameters() as u64),
         bytes(session.planned_memory),
         if threads == 1 { "" } else { "s" },
     )
+}
+
+/// What trying out has shown: a line where all is well, else one for each thing that is not.
+pub fn preflight(found: &Preflight) -> Vec<String> {
+    let time = found.step.as_secs_f64() * found.steps as f64;
+    let cost = format!(
+        "{} steps of {}, about {}",
+        count(found.steps),
+        seconds(found.step.as_secs_f64()),
+        seconds(time)
+    );
+    let said: Vec<String> =
+        found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
+    let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];
+    for check in found.checks.iter().filter(|check| check.status != Status::Pass) {
+        lines.push(format!("warning: {}: {} → {}", check.name, check.saw, check.action));
+    }
+    lines
 }
 
 /// The layers in a line; of many the first and the last few.
@@ -125,6 +146,7 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
     output::line(format!("\n{}", table(&header, rows)))?;
+    outcome.notes.iter().try_for_each(|note| output::line(format!("note      {note}")))?;
     for (heading, lines) in verdict(outcome) {
         output::line(format!("\n{heading:<10}{}", lines.join("\n          ")).trim_end())?;
     }

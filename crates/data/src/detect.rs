@@ -40,7 +40,7 @@ pub(crate) struct Found {
 fn endings(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Audio => &["wav"],
-        Kind::Images => &["png", "jpg", "jpeg", "gif"],
+        Kind::Images => &["png", "jpg", "jpeg", "gif", "bmp", "webp"],
         Kind::Language => &["txt"],
         Kind::Labelled => &["conll", "iob", "iob2", "bio"],
         _ => &[],
@@ -190,6 +190,11 @@ impl Found {
         }
     }
 
+    fn has_folders(&self) -> bool {
+        let mut entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        entries.any(|entry| entry.path().is_dir())
+    }
+
     /// The error of data whose kind is not known.
     fn unknown(&self, files: &Files) -> DataError {
         let found = match (self.form, self.path.extension()) {
@@ -198,6 +203,9 @@ impl Found {
             }
             (Form::File, None) => "a file without an extension".into(),
             _ => match files.names().next() {
+                None if self.has_folders() => {
+                    "there are folders in it, as of classes, but no file in any of them".into()
+                }
                 None => "there is no file in it".into(),
                 Some(first) => format!("{} files, '{first}' first", files.len()),
             },

@@ -96,7 +96,7 @@ pub enum DataError {
         hint: String,
     },
     /// A path exists but holds nothing that is read today.
-    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are class folders (or a .zip of them) of images (PNG, JPEG, GIF) and of recordings (WAV), texts (.txt), tables of text, ratings, series and pairs (.csv, .tsv), tagged sentences (.conll), IDX image sets, and the embedded sets: {embedded}", path.display())]
+    #[error("{} is not a kind of data that is read today: {found}\nhint: read today are class folders (or a .zip of them) of images (PNG, JPEG, GIF, BMP, WebP) and of recordings (WAV), texts (.txt), tables (.csv, .tsv, .jsonl, .parquet, .arrow, .npy), tagged sentences (.conll), IDX image sets, and the embedded sets: {embedded}", path.display())]
     UnknownKind {
         /// The file or folder.
         path: PathBuf,

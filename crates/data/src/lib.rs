@@ -33,6 +33,7 @@
 //! # Ok::<(), thalweg_data::DataError>(())
 //! ```
 
+mod bad;
 pub mod batch;
 pub mod checks;
 pub mod dataset;

@@ -10,6 +10,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::bad::Bad;
 use crate::dataset::Dataset;
 use crate::encoding::Encoding;
 use crate::error::DataError;
@@ -109,20 +110,32 @@ pub(crate) struct Samples {
     train: Vec<usize>,
     valid: Vec<usize>,
     test: Vec<usize>,
+    /// What was left out.
+    bad: Bad,
 }
 
 impl Samples {
     /// Finds the classes of all files. `known`: the class names, where a trained network has already said them.
-    /// `folders`: folders below the class are samples.
+    /// `folders`: folders below the class are samples. Where bad files are left out, `check` says which are.
     pub(crate) fn find(
-        files: Files,
+        mut files: Files,
         options: &SourceOptions,
         known: Option<&[String]>,
         folders: bool,
+        check: impl Fn(&mut Files, &[usize]) -> Result<(), DataError>,
     ) -> Result<Samples, DataError> {
         let layout = Layout::of(&files);
         let pattern = options.label_pattern.as_deref().map(label_pattern).transpose()?;
-        let groups = layout.groups(&files, folders && pattern.is_none());
+        let mut groups = layout.groups(&files, folders && pattern.is_none());
+        let mut bad = Bad::default();
+        if options.skip_bad {
+            groups.retain(|group| {
+                let error = check(&mut files, group).err();
+                let is_good = error.is_none();
+                bad.add(error);
+                is_good
+            });
+        }
         let mut labels: Vec<&str> = Vec::new();
         let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for group in &groups {
@@ -169,7 +182,7 @@ impl Samples {
         };
         check_classes(&names, &Place::file(files.root()), train.len())?;
         let ids = class_ids(&labels, &names, |i| files.place(groups[i][0]))?;
-        Ok(Samples { groups, labels: ids, names, fields, train, valid, test, files })
+        Ok(Samples { groups, labels: ids, names, fields, train, valid, test, bad, files })
     }
 
     /// The files, and those of each sample to learn from.
@@ -199,7 +212,8 @@ impl Samples {
         let of = |values: &Vec<String>| rows.iter().map(|&row| values[row].clone()).collect();
         let fields =
             self.fields.iter().map(|(field, values)| (field.clone(), of(values))).collect();
-        Ok(Loaded { parts, fields, ..Loaded::of(train, test, encoding) })
+        let notes = self.bad.note().into_iter().collect();
+        Ok(Loaded { parts, fields, notes, ..Loaded::of(train, test, encoding) })
     }
 
     fn set(

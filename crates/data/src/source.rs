@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::checks::Check;
 use crate::dataset::Dataset;
 use crate::detect::{Form, Found};
 use crate::encoding::Encoding;
@@ -34,6 +35,8 @@ pub struct Loaded {
     pub columns: Vec<ColumnReport>,
     /// Some training rows of a table as they are in the file.
     pub sample: Option<Sample>,
+    /// What was looked for in a table, and found; of other kinds [`crate::checks::samples`] finds it.
+    pub checks: Vec<Check>,
     /// Further fields of each row of `train`, by name: those of the label pattern, such as `speaker` and `take`.
     pub fields: BTreeMap<String, Vec<String>>,
     /// What was done to the rows that one should know of, such as how many were left out and why; one line each.
@@ -53,6 +56,7 @@ impl Loaded {
             fractions: None,
             columns: Vec::new(),
             sample: None,
+            checks: Vec::new(),
             fields: BTreeMap::new(),
             notes: Vec::new(),
             attribution: None,

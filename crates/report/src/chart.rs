@@ -251,9 +251,11 @@ impl Scale {
         let [low, high] = match axis.range {
             Some(range) => range,
             None if log => [low / 1.2, high * 1.2],
+            None if high == low && whole => [low - 0.5, high + 0.5],
+            None if high == low && low >= 0.0 => [0.0, if high > 0.0 { 2.0 * high } else { 1.0 }],
             // Bars stand on 0.
             None if low >= 0.0 && (low == 0.0 || low < 0.3 * high) => [0.0, high * 1.05],
-            None if high == low => [low - 0.5 - low.abs() * 0.1, high + 0.5 + low.abs() * 0.1],
+            None if high == low => [2.0 * low, 0.0],
             None => [low - (high - low) * 0.05, high + (high - low) * 0.05],
         };
         (low < high).then_some(Scale { low, high, format, log, whole })

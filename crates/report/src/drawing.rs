@@ -20,8 +20,8 @@ const LEFT: i32 = 12;
 const BOX: i32 = 340;
 /// What is right of the boxes, for arcs.
 const BESIDE: i32 = 70;
-const HEIGHT: i32 = 34;
-const GAP: i32 = 16;
+const HEIGHT: i32 = 48;
+const GAP: i32 = 15;
 /// Rows of a drawing, at most; what is between is left out.
 const ROWS: usize = 48;
 
@@ -141,29 +141,42 @@ fn write_box(text: &mut String, node: &Node, y: i32) {
         _ => "trained",
     };
     let kind = kind.replace('_', " ");
-    let label = match name.parse::<usize>().is_ok() || *kind == **name || class == "input" {
-        true => String::new(),
-        false => short(name, 16) + "  ",
+    // A name that only says where in the list it is, or what it is, says nothing more.
+    let named = class != "input" && name.parse::<usize>().is_err() && *kind != **name;
+    let (first, second) = match named {
+        true => (short(name, 26), kind),
+        false => (kind, String::new()),
     };
     let parameters = match node.parameters {
         0 => String::new(),
-        n => format!("{} · ", of(n, "parameter", "parameters")),
+        n => of(n, "parameter", "parameters"),
     };
     let size = match shape.is_empty() {
         true => "one number".to_string(),
         false => axes(shape),
     };
+    let [left, right] = [LEFT + 12, LEFT + BOX - 12];
+    let [upper, lower] = match second.is_empty() && parameters.is_empty() {
+        true => [y + HEIGHT / 2 + 5; 2],
+        false => [y + 20, y + HEIGHT - 11],
+    };
     let _ = write!(
         text,
         "<g class=\"{class}\"><rect x=\"{LEFT}\" y=\"{y}\" width=\"{BOX}\" height=\"{HEIGHT}\" rx=\"6\"/>\
-         <text x=\"{}\" y=\"{}\"><tspan class=\"name\">{}</tspan>{}</text>\
-         <text class=\"size\" x=\"{}\" y=\"{1}\" text-anchor=\"end\">{parameters}{size}</text></g>",
-        LEFT + 12,
-        y + HEIGHT / 2 + 5,
-        minijinja::HtmlEscape(&label),
-        minijinja::HtmlEscape(&kind),
-        LEFT + BOX - 12,
+         <text class=\"name\" x=\"{left}\" y=\"{upper}\">{}</text>\
+         <text class=\"size\" x=\"{right}\" y=\"{upper}\" text-anchor=\"end\">{size}</text>",
+        minijinja::HtmlEscape(&first),
     );
+    for (words, x, anchor) in [(second, left, "start"), (parameters, right, "end")] {
+        if !words.is_empty() {
+            let words = minijinja::HtmlEscape(&words);
+            let _ = write!(
+                text,
+                "<text class=\"size\" x=\"{x}\" y=\"{lower}\" text-anchor=\"{anchor}\">{words}</text>"
+            );
+        }
+    }
+    *text += "</g>";
 }
 
 /// The first letters of a name that is too long for its place.
@@ -189,38 +202,47 @@ fn rows(nodes: usize, groups: &[Group]) -> Vec<Row> {
     first.iter().map(node).chain([Row::Left(left)]).chain(last.iter().map(node)).collect()
 }
 
-/// Sequences of at least two nodes that come again at once: what is alike in kind, shape, size, and in how far back
-/// their inputs are.
+/// Sequences of nodes that come again at once: what is alike in kind, shape, size, and in how far back their inputs are.
 fn groups(nodes: &[Node]) -> Vec<Group> {
-    let back = |i: usize| -> Vec<usize> {
-        let place = |source: &String| nodes.iter().rposition(|n| n.drawn.name == *source);
-        nodes[i].drawn.sources.iter().map(|source| i - place(source).unwrap_or(i)).collect()
+    let place: BTreeMap<&str, usize> =
+        nodes.iter().enumerate().map(|(i, node)| (node.drawn.name.as_str(), i)).collect();
+    let sign = |(i, node): (usize, &Node)| {
+        let Drawn { kind, shape, sources, .. } = &node.drawn;
+        let back = |source: &String| i - place.get(source.as_str()).copied().unwrap_or(i);
+        let back: Vec<usize> = sources.iter().map(back).collect();
+        (*kind, shape.clone(), node.parameters, back)
     };
-    let alike = |i: usize, j: usize| {
-        let (a, b) = (&nodes[i], &nodes[j]);
-        a.drawn.kind == b.drawn.kind
-            && a.drawn.shape == b.drawn.shape
-            && a.parameters == b.parameters
-            && back(i) == back(j)
-    };
+    let signs: Vec<_> = nodes.iter().enumerate().map(sign).collect();
     let mut groups = Vec::new();
-    let mut from = 0;
-    while from < nodes.len() {
-        let times = |period: usize| {
-            let same = (from..nodes.len() - period).take_while(|&i| alike(i, i + period)).count();
-            same / period + 1
-        };
-        let periods = (2..=(nodes.len() - from) / 2).filter(|&period| times(period) > 1);
-        // The one that saves most; of those the shortest.
-        match periods.max_by_key(|&period| ((times(period) - 1) * period, usize::MAX - period)) {
-            Some(period) => {
-                groups.push(Group { from, period, times: times(period) });
-                from += period * times(period);
+    fold(&signs, 0, &mut groups);
+    groups.sort_by_key(|group| group.from);
+    groups
+}
+
+/// Finds the repetition that saves most, then those before and behind it.
+fn fold<T: PartialEq>(signs: &[T], offset: usize, groups: &mut Vec<Group>) {
+    /// Fewer rows saved are not worth a frame.
+    const SAVED: usize = 4;
+    let mut best: Option<(usize, Group)> = None;
+    for period in 2..=signs.len() / 2 {
+        // How many nodes from here on are like the one a period later.
+        let mut same = 0;
+        for from in (0..signs.len() - period).rev() {
+            same = if signs[from] == signs[from + period] { same + 1 } else { 0 };
+            let times = same / period + 1;
+            let saved = (times - 1) * period;
+            // Of equals the last, which ends where what follows is different: a block, not its shifted self.
+            if saved >= SAVED && best.as_ref().is_none_or(|(most, _)| saved > *most) {
+                best = Some((saved, Group { from, period, times }));
             }
-            None => from += 1,
         }
     }
-    groups
+    if let Some((_, Group { from, period, times })) = best {
+        let end = from + period * times;
+        groups.push(Group { from: offset + from, period, times });
+        fold(&signs[..from], offset, groups);
+        fold(&signs[end..], offset + end, groups);
+    }
 }
 
 #[cfg(test)]

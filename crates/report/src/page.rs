@@ -74,6 +74,8 @@ pub enum Block {
     Matrix {
         /// The names of rows and columns.
         names: Vec<String>,
+        /// Whether the names of columns stand upright, since they are too long for their place.
+        tall: bool,
         /// Each row.
         rows: Vec<Vec<Heat>>,
     },

@@ -11,6 +11,7 @@ use thalweg_nn::schedule::Plateau;
 use thalweg_nn::{Store, StoreError};
 
 use crate::error::TrainError;
+use crate::health::Health;
 use crate::history::EpochReport;
 use crate::monitor::{Monitor, Tally};
 
@@ -38,6 +39,8 @@ pub(crate) struct State {
     pub(crate) tally: Tally,
     pub(crate) monitor: Monitor,
     pub(crate) plateau: Option<Plateau>,
+    #[serde(default)]
+    pub(crate) health: Health,
     /// The epochs that are done.
     pub(crate) epochs: Vec<EpochReport>,
 }
@@ -126,7 +129,7 @@ impl Standing<'_> {
 /// trainer().fit(&train, None, &options, &mut broken)?;
 /// let mut resumed = trainer();
 /// resumed.resume(&train, None, &options, &Checkpoint::from_bytes(broken.1)?, &mut ())?;
-/// assert_eq!(resumed.store().value("layers.1.weight"), whole.store().value("layers.1.weight"));
+/// assert_eq!(resumed.store().value("1.weight"), whole.store().value("1.weight"));
 /// # Ok::<(), thalweg_train::TrainError>(())
 /// ```
 pub struct Checkpoint {

@@ -5,6 +5,7 @@ use thalweg_nn::Network;
 use crate::error::TrainError;
 use crate::fit::Fit;
 use crate::programs::Compiled;
+use crate::run::insights::Finding;
 use crate::step::{self, Inputs};
 use crate::trainer::Trainer;
 
@@ -24,6 +25,24 @@ impl<N: Network> Fit<'_, N> {
                 lr / 10.0
             ),
         }
+    }
+
+    /// Writes down where the last batch went wrong, if that has not happened before.
+    pub(crate) fn note_non_finite(&mut self, epoch: usize) {
+        if self.state.health.findings.iter().any(|known| known.kind == "non_finite") {
+            return;
+        }
+        let first = self.first_non_finite().ok().flatten();
+        let first = first.map_or(String::new(), |first| format!(", first in {first}"));
+        let finding = Finding {
+            kind: "non_finite".into(),
+            layer: String::new(),
+            epoch,
+            saw: format!("loss or gradient not finite{first}; such a step is skipped"),
+            try_this: "try a lower learning rate or clip_norm = 1, and look for extreme values in the data"
+                .into(),
+        };
+        self.news.extend(self.state.health.note(finding));
     }
 
     /// Computes the last batch again, every intermediate result of it, and names the first that is not finite.

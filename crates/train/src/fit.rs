@@ -4,18 +4,21 @@ use std::time::Instant;
 
 use thalweg_cpu::Cpu;
 use thalweg_data::Batches;
+use thalweg_graph::{DType, StateId, States};
 use thalweg_nn::schedule::Plateau;
 use thalweg_nn::{Network, Schedule, Store};
 
 use crate::augment::augment;
 use crate::checkpoint::{Checkpoint, Standing, State};
 use crate::error::TrainError;
-use crate::goal::Goal;
+use crate::goal::{Goal, Kind};
+use crate::health::{self, Health, Probe, Seen};
 use crate::history::{BatchReport, Control, EpochReport, History, Observer, Stopped, Timing};
 use crate::monitor::{BatchScores, Monitor, Tally};
 use crate::options::FitOptions;
 use crate::part::Part;
 use crate::programs::{Compiled, Purpose};
+use crate::run::insights::Finding;
 use crate::sample::Sample;
 use crate::step::{self, Inputs, Place, Terms};
 use crate::trainer::{EVALUATED_AT_ONCE, Trainer};
@@ -35,7 +38,7 @@ impl<N: Network> Trainer<N> {
         valid: Option<&Part>,
         options: &FitOptions,
     ) -> Result<usize, TrainError> {
-        Fit::new(self, train, valid, options)?;
+        Fit::new(self, train, valid, options)?.leave();
         Ok(self.planned_memory())
     }
 
@@ -88,22 +91,24 @@ impl<N: Network> Trainer<N> {
 /// A training in progress.
 pub(crate) struct Fit<'a, N: Network> {
     pub(crate) trainer: &'a mut Trainer<N>,
-    train: &'a Part<'a>,
+    pub(crate) train: &'a Part<'a>,
     valid: Option<&'a Part<'a>>,
-    options: &'a FitOptions,
+    pub(crate) options: &'a FitOptions,
     pub(crate) sample: Sample,
     pub(crate) goal: Goal,
     pub(crate) terms: Terms,
     batches: Batches<'a>,
     pub(crate) state: State,
-    /// Parameters on which the loss does not depend.
-    unreached: Vec<String>,
+    /// Looks into the network; made for the first look.
+    probe: Option<Probe>,
+    /// What was found since the observer was told.
+    pub(crate) news: Vec<Finding>,
     /// The kind and rows of the last batch.
     pub(crate) last: (Place, usize),
 }
 
 impl<'a, N: Network> Fit<'a, N> {
-    fn new(
+    pub(crate) fn new(
         trainer: &'a mut Trainer<N>,
         train: &'a Part<'a>,
         valid: Option<&'a Part<'a>>,
@@ -127,9 +132,12 @@ impl<'a, N: Network> Fit<'a, N> {
         let batches = Batches::new(train.rows, batch, options.seed)?;
         let batches = batches.drop_last(options.drop_last);
         trainer.bind(sample.clone(), options.seed)?;
-        trainer.programs.forget_training();
-
         let FitOptions { l1, l2, mixup, noise, accumulate, .. } = *options;
+        let terms = Terms { l1, l2, mixup, noise, accumulate: accumulate > 1 };
+        if trainer.fresh.take() != Some((terms, trainer.store.entries().len())) {
+            trainer.programs.forget_training();
+            trainer.unreached.clear();
+        }
         let steps = batches.count().div_ceil(accumulate) as u64;
         let total_steps = steps.saturating_mul(options.epochs as u64);
         let plateau = match &options.schedule {
@@ -147,6 +155,7 @@ impl<'a, N: Network> Fit<'a, N> {
             tally: Tally::new(&goal),
             monitor: Monitor::new(options, valid.is_some()),
             plateau,
+            health: Health::default(),
             epochs: Vec::new(),
         };
         let mut fit = Fit {
@@ -156,14 +165,20 @@ impl<'a, N: Network> Fit<'a, N> {
             options,
             sample,
             goal,
-            terms: Terms { l1, l2, mixup, noise, accumulate: accumulate > 1 },
+            terms,
             batches,
             state,
-            unreached: Vec::new(),
+            probe: None,
+            news: Vec::new(),
             last: (Place::Last, 0),
         };
         fit.compile()?;
         Ok(fit)
+    }
+
+    /// Ends before the first step; a training that follows may use the programs.
+    pub(crate) fn leave(self) {
+        self.trainer.fresh = Some((self.terms, self.trainer.store.entries().len()));
     }
 
     /// Takes the place of a training that stood there.
@@ -197,7 +212,8 @@ impl<'a, N: Network> Fit<'a, N> {
             epochs: self.state.epochs,
             restored,
             steps: self.state.steps,
-            unreached: self.unreached,
+            unreached: self.trainer.unreached.clone(),
+            health: self.state.health.findings,
             train_seconds: self.state.seconds + started.elapsed().as_secs_f64(),
         })
     }
@@ -242,9 +258,8 @@ impl<'a, N: Network> Fit<'a, N> {
         rows: usize,
     ) -> Result<(&mut Compiled, &Cpu, &mut Store), TrainError> {
         let (goal, terms, sample) = (&self.goal, self.terms, &self.sample);
-        let Trainer { network, updater, cpu, store, programs, .. } = &mut *self.trainer;
-        let unreached = &mut self.unreached;
-        let compiled = programs.get(Purpose::Training(place), rows, || {
+        let Trainer { network, updater, cpu, store, programs, unreached, .. } = &mut *self.trainer;
+        let compiled = programs.get(Purpose::Training(place, goal.kind), rows, || {
             let inputs = Inputs::new(goal, sample, rows);
             let graph = step::training(network, goal, updater, terms, place, store, inputs)?;
             unreached.clone_from(&graph.unreached);
@@ -295,13 +310,22 @@ impl<'a, N: Network> Fit<'a, N> {
             if let (Some(plateau), Some(loss)) = (plateau, monitor.watched(&report)) {
                 plateau.observe(loss);
             }
-            let interrupted = observer.epoch(&report) == Control::Stop;
+            let said = match observer.epoch(&report) {
+                Control::Stop => Some(Stopped::Interrupted),
+                Control::Enough => Some(Stopped::MaxTime),
+                Control::Go => None,
+            };
             epochs.push(report);
+            if self.options.health {
+                self.news.extend(self.state.health.judge(&self.state.epochs));
+                self.tell(observer);
+            }
             let is_whole = self.state.batch == self.batches.count();
             let ended = ended
-                .or(interrupted.then_some(Stopped::Interrupted))
+                .or(said.filter(|said| *said == Stopped::Interrupted))
                 .or(verdict)
                 .or((epoch == self.options.epochs).then_some(Stopped::Epochs))
+                .or(said)
                 .or(self.out_of_time(started).then_some(Stopped::MaxTime));
             if is_whole {
                 (self.state.epoch, self.state.batch) = (epoch + 1, 0);
@@ -320,6 +344,7 @@ impl<'a, N: Network> Fit<'a, N> {
                     return Ok(stopped);
                 }
                 None if self.show_standing(started, observer, false) == Control::Stop => {
+                    self.show_standing(started, observer, true);
                     return Ok(Stopped::Interrupted);
                 }
                 None => {}
@@ -363,13 +388,15 @@ impl<'a, N: Network> Fit<'a, N> {
             }
             let of_step = self.goal.places(self.train, &step);
             let report = self.batch(epoch, i, rows, of_step)?;
+            self.tell(observer);
             if self.state.skipped_in_a_row >= SKIPPED_IN_A_ROW {
                 return Err(self.diverged(epoch));
             }
             let is_step = self.place(i) == Place::Last;
             ended = match observer.batch(&report) {
                 Control::Stop => Some(Stopped::Interrupted),
-                Control::Go if !is_step => None,
+                Control::Go | Control::Enough if !is_step => None,
+                Control::Enough => Some(Stopped::MaxTime),
                 Control::Go if Some(self.state.steps) == self.options.max_steps => {
                     Some(Stopped::MaxSteps)
                 }
@@ -379,8 +406,10 @@ impl<'a, N: Network> Fit<'a, N> {
             if i + 1 == self.batches.count() {
                 break;
             }
-            if self.show_standing(started, observer, ended.is_some()) == Control::Stop {
-                ended = ended.or(Some(Stopped::Interrupted));
+            let said = self.show_standing(started, observer, ended.is_some());
+            if said == Control::Stop && ended.is_none() {
+                ended = Some(Stopped::Interrupted);
+                self.show_standing(started, observer, true);
             }
             if ended.is_some() {
                 break;
@@ -416,6 +445,68 @@ impl<'a, N: Network> Fit<'a, N> {
         Ok((report, tally.objective(), ended))
     }
 
+    /// The batches of an epoch.
+    pub(crate) fn batches_of(&self, epoch: u64) -> Vec<Vec<usize>> {
+        let rows: Vec<usize> = self.batches.epoch(epoch).flatten().collect();
+        rows.chunks(self.batches.batch_size()).map(<[usize]>::to_vec).collect()
+    }
+
+    fn tell(&mut self, observer: &mut dyn Observer) {
+        for finding in self.news.drain(..) {
+            observer.finding(&finding);
+        }
+    }
+
+    /// Looks at the network before a batch, on a few of its rows. A doctor who cannot look ends no training.
+    pub(crate) fn look(&mut self, rows: &[usize]) -> Option<Seen> {
+        let few = &rows[..rows.len().min(health::ROWS)];
+        let mut probe = match self.probe.take() {
+            Some(probe) if probe.rows == few.len() => probe,
+            _ => {
+                let Trainer { network, updater, cpu, .. } = &*self.trainer;
+                let (goal, sample, n) = (&self.goal, &self.sample, few.len());
+                Probe::new(network, goal, updater, self.terms, cpu, sample, n).ok()?
+            }
+        };
+        let key = [self.options.seed as i64, self.state.batches_done as i64];
+        let (kind, epoch) = (self.goal.kind, self.state.epoch);
+        feed(&mut probe.compiled, self.train, self.options, kind, epoch, few).ok()?;
+        probe.compiled.set(0.0, key, 1.0);
+        let seen = probe.look(&self.trainer.cpu, &mut self.trainer.store).ok();
+        self.probe = Some(probe);
+        seen
+    }
+
+    /// The weights that are trained, those of moderate size.
+    fn weights(&self) -> Vec<(StateId, Vec<u8>)> {
+        const MODERATE: usize = 1 << 20;
+        let Trainer { store, updater, .. } = &*self.trainer;
+        let weights = store.parameters().filter(|entry| {
+            let value = entry.value();
+            value.shape().rank() >= 2
+                && value.numel() <= MODERATE
+                && value.dtype() == DType::F32
+                && !updater.is_frozen(entry.name())
+        });
+        weights.map(|entry| (entry.id(), entry.value().bytes().to_vec())).collect()
+    }
+
+    /// ‖new − old‖/‖old‖ of each of these weights.
+    fn changes(&self, before: Vec<(StateId, Vec<u8>)>) -> Vec<(String, f64)> {
+        let store = &self.trainer.store;
+        let ratio = |(id, old): (StateId, Vec<u8>)| {
+            let new = store.get(id)?.as_slice::<f32>()?;
+            let (mut change, mut size) = (0.0, 0.0);
+            for (new, old) in new.iter().zip(old.chunks_exact(4)) {
+                let old = f32::from_ne_bytes([old[0], old[1], old[2], old[3]]);
+                change += f64::from(new - old).powi(2);
+                size += f64::from(old).powi(2);
+            }
+            (size > 0.0).then(|| Some((store.name_of(id)?.to_owned(), (change / size).sqrt())))?
+        };
+        before.into_iter().filter_map(ratio).collect()
+    }
+
     /// Batch `i` of an epoch; `of_step` answers are judged in its step.
     fn batch(
         &mut self,
@@ -424,22 +515,24 @@ impl<'a, N: Network> Fit<'a, N> {
         rows: &[usize],
         of_step: usize,
     ) -> Result<BatchReport, TrainError> {
-        let (place, lr, train, options) = (self.place(i), self.lr(), self.train, self.options);
-        let kind = self.goal.kind;
-        let places = self.goal.places(train, rows);
+        let (place, lr) = (self.place(i), self.lr());
+        let places = self.goal.places(self.train, rows);
         let share = places as f64 / of_step.max(1) as f64;
-        let key = [self.options.seed as i64, self.state.batches_done as i64];
+        let due = health::is_due(self.state.batches_done, self.batches.count());
+        let seen = if self.options.health && due { self.look(rows) } else { None };
+        let before = (seen.is_some() && place == Place::Last).then(|| self.weights());
+        let (seed, done) = (self.options.seed, self.state.batches_done);
+        let Fit { train, options, goal, .. } = &*self;
+        let (train, options, kind) = (*train, *options, goal.kind);
         let (compiled, cpu, store) = self.program(place, rows.len())?;
-        compiled.fill(&train.data.features, rows, train.scaling)?;
-        if !options.augment.is_empty() {
-            let (x, epoch) = (compiled.x.as_mut_slice().unwrap_or_default(), epoch as u64);
-            let shape = train.data.features.shape();
-            augment(&options.augment, options.seed, epoch, rows, shape, x);
-        }
-        kind.fill(train, rows, &mut compiled.y)?;
-        compiled.set(lr, key, share);
+        feed(compiled, train, options, kind, epoch, rows)?;
+        compiled.set(lr, [seed as i64, done as i64], share);
         let scores = BatchScores::of(compiled.run(cpu, store)?);
 
+        if let Some(seen) = seen {
+            let changes = before.map_or(vec![], |before| self.changes(before));
+            self.state.health.add(seen, changes);
+        }
         self.last = (place, rows.len());
         let state = &mut self.state;
         state.tally.add(rows.len(), places, lr, &scores);
@@ -448,7 +541,11 @@ impl<'a, N: Network> Fit<'a, N> {
         if let Some((_, applied)) = scores.step {
             state.steps += 1;
             state.skipped_in_a_row = if applied { 0 } else { state.skipped_in_a_row + 1 };
+            if !applied && self.options.health && self.state.tally.skipped == 1 {
+                self.note_non_finite(epoch);
+            }
         }
+        let state = &self.state;
         Ok(BatchReport {
             epoch,
             batch: i + 1,
@@ -464,4 +561,22 @@ impl<'a, N: Network> Fit<'a, N> {
             skipped: scores.step.is_some_and(|(_, applied)| !applied),
         })
     }
+}
+
+/// Writes samples and targets of a batch.
+pub(crate) fn feed(
+    compiled: &mut Compiled,
+    train: &Part,
+    options: &FitOptions,
+    kind: Kind,
+    epoch: usize,
+    rows: &[usize],
+) -> Result<(), TrainError> {
+    compiled.fill(&train.data.features, rows, train.scaling)?;
+    if !options.augment.is_empty() {
+        let x = compiled.x.as_mut_slice().unwrap_or_default();
+        let shape = train.data.features.shape();
+        augment(&options.augment, options.seed, epoch as u64, rows, shape, x);
+    }
+    Ok(kind.fill(train, rows, &mut compiled.y)?)
 }

@@ -6,7 +6,7 @@ use thalweg_nn::losses::{
     BinaryCrossEntropy, BinaryFocal, CosineEmbedding, CrossEntropy, Focal, Huber, KlDiv, Mae, Mse,
     Reduction,
 };
-use thalweg_nn::{Activations, Loss};
+use thalweg_nn::{Activations, Loss, Mode};
 
 use crate::aim::Aim;
 use crate::error::TrainError;
@@ -168,8 +168,8 @@ impl Goal {
         }
     }
 
-    /// The placeholder of `rows` targets: `i64` `[rows]` or `[rows, length]`, `f32` `[rows, dims]` or `[rows, labels]`. Where the samples
-    /// themselves are the targets there is nothing to feed.
+    /// The placeholder of `rows` targets: `i64` `[rows]` or `[rows, length]`, `f32` `[rows, dims]` or `[rows, labels]`.
+    /// Where the samples themselves are the targets there is nothing to feed.
     pub(crate) fn target(&self, rows: usize) -> Tensor {
         match self.kind {
             Kind::Classes(_) => Tensor::input("target", DType::I64, [rows]),
@@ -184,10 +184,10 @@ impl Goal {
     /// Whether the network's `output` for samples `x` has a number for each class (one will do for two classes and a
     /// binary loss), each number of the targets, or each of the sample. Of classes and numbers a network in training
     /// may put out what several members say, `[rows, members, outputs]`.
-    pub(crate) fn check(&self, output: &Tensor, x: &Tensor) -> Result<(), TrainError> {
+    pub(crate) fn check(&self, output: &Tensor, x: &Tensor, mode: Mode) -> Result<(), TrainError> {
         let shape = &output.shape()[1..];
         // What one member says, where there are several.
-        let each = if shape.len() == 2 { &shape[1..] } else { shape };
+        let each = if mode == Mode::Train && shape.len() == 2 { &shape[1..] } else { shape };
         let (fits, wanted, last) = match self.kind {
             Kind::Classes(n) => {
                 let fits = each == [n] || (each == [1] && self.takes_single_logit());
@@ -237,9 +237,9 @@ impl Goal {
         self.takes_single_logit() && output.dim(-1) == 1
     }
 
-    /// The loss of a checked `output` for samples `x` against `target`, which may be [soft](Goal::soft): labels as they are
-    /// for losses that take labels, for others the truth of each class (0 or 1) against its output. Of several members it
-    /// is the mean of theirs.
+    /// The loss of a checked `output` for samples `x` against `target`, which may be [soft](Goal::soft): labels as they
+    /// are for losses that take labels, for others the truth of each class (0 or 1) against its output. Of several
+    /// members it is the mean of theirs.
     pub(crate) fn loss(&self, output: &Tensor, x: &Tensor, target: &Tensor) -> Tensor {
         if let Some(members) = self.members(output) {
             let rows = output.dim(0) * members;
@@ -273,8 +273,8 @@ impl Goal {
         self.loss.compute(output, &target)
     }
 
-    /// What a checked `output` says: the score of each class, the greatest being the predicted one's; of each label, which
-    /// is predicted where it is above 0; or numbers as the targets are.
+    /// What a checked `output` says: the score of each class, the greatest being the predicted one's; of each label,
+    /// which is predicted where it is above 0; or numbers as the targets are.
     pub(crate) fn scores(&self, output: &Tensor) -> Tensor {
         if self.members(output).is_some() {
             let shares = matches!(self.kind, Kind::Classes(_)) && output.dim(-1) > 1;
@@ -290,8 +290,8 @@ impl Goal {
         }
     }
 
-    /// The places at which the class with the greatest of the `scores` is the right one, or the rows of which every label
-    /// is right, as an `f64` scalar; 0 where there are neither.
+    /// The places at which the class with the greatest of the `scores` is the right one, or the rows of which every
+    /// label is right, as an `f64` scalar; 0 where there are neither.
     pub(crate) fn hits(&self, scores: &Tensor, target: &Tensor) -> Tensor {
         match self.kind {
             Kind::Classes(_) | Kind::Sequence { .. } => {

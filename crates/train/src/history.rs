@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::Standing;
 use crate::metrics::Metrics;
+use crate::run::insights::Finding;
 
 /// Whether training goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub enum Control {
     Go,
     /// It ends as after an interruption: [`Stopped::Interrupted`].
     Stop,
+    /// It ends with the step, as by a time limit: [`Stopped::MaxTime`].
+    Enough,
 }
 
 /// Watches a training, and can end it. Observers see numbers only: the weights are the same bits with and without them.
@@ -25,6 +28,9 @@ pub trait Observer {
     fn epoch(&mut self, _report: &EpochReport) -> Control {
         Control::Go
     }
+
+    /// When something unhealthy is seen for the first time.
+    fn finding(&mut self, _finding: &Finding) {}
 
     /// Between two batches, and after the last: here a checkpoint can be taken, at the cost of writing it.
     fn standing(&mut self, _standing: &Standing<'_>) -> Control {
@@ -145,6 +151,8 @@ pub struct History {
     pub steps: u64,
     /// Parameters on which the loss does not depend: their gradient is zero. A layer that `forward` does not use?
     pub unreached: Vec<String>,
+    /// What looked unhealthy, in the order in which it was first seen.
+    pub health: Vec<Finding>,
     /// Clock time from start to end, compilation and validation included.
     #[serde(skip)]
     pub train_seconds: f64,

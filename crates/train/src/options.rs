@@ -97,6 +97,10 @@ pub struct FitOptions {
     pub augment: Vec<Augment>,
     /// What was added to the training after it had ended; default nothing.
     pub extended: Vec<Extension>,
+    /// Whether the network is looked at while it learns, now and then and on a few rows, to find what is unhealthy
+    /// in it: dead and saturated units, gradients that vanish or explode, wild steps, losses that stand still or
+    /// drift apart. The weights are the same bits without. Default true.
+    pub health: bool,
     /// Stop at the end of the step in which so much time has passed; in a config file in seconds. Default: never.
     #[serde(with = "seconds")]
     pub max_time: Option<Duration>,
@@ -123,6 +127,7 @@ impl Default for FitOptions {
             noise: 0.0,
             augment: Vec::new(),
             extended: Vec::new(),
+            health: true,
             max_time: None,
         }
     }

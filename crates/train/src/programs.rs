@@ -15,7 +15,7 @@ const KEPT: usize = 16;
 /// What a program is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    Training(Place),
+    Training(Place, Kind),
     Evaluation(Kind),
     Prediction,
 }
@@ -119,7 +119,7 @@ impl Programs {
 
     /// Gives up the programs of training, whose options have changed.
     pub(crate) fn forget_training(&mut self) {
-        self.held.retain(|((purpose, _), _)| !matches!(purpose, Purpose::Training(_)));
+        self.held.retain(|((purpose, _), _)| !matches!(purpose, Purpose::Training(..)));
     }
 
     /// Gives up all programs.

@@ -39,7 +39,7 @@ pub(crate) struct Graph {
 }
 
 /// What a training step minimises beside its loss, and how.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Terms {
     pub(crate) l1: f64,
     pub(crate) l2: f64,
@@ -141,7 +141,9 @@ fn passes<N: Network>(
     });
     let Trace { result: (output, x, y), writes, penalties } = traced;
     let output = output.ok()?;
-    goal.check(&output, &x)?;
+    // In use a network of members answers as one; another axis is a mistake.
+    goal.check(&in_use(network, &inputs.x, &inputs.key)?, &inputs.x, Mode::Eval)?;
+    goal.check(&output, &x, Mode::Train)?;
     let loss = goal.loss(&output, &x, &y).ok()?;
     let params = parameters(network);
     let mut terms_of_layers = Vec::with_capacity(penalties.len());
@@ -229,6 +231,45 @@ pub(crate) fn training<N: Network>(
     Ok(Graph { inputs, outputs, updates, unreached })
 }
 
+/// What a doctor looks at in a batch of training.
+pub(crate) struct Looked {
+    /// The loss with penalties.
+    pub(crate) objective: Tensor,
+    /// What relu, sigmoid and tanh put out, and whose it is; not what the network ends with.
+    pub(crate) activations: Vec<(String, Tensor)>,
+    /// The gradients of the parameters that are trained.
+    pub(crate) grads: Vec<(String, Tensor)>,
+}
+
+/// The passes of a batch, to be looked at.
+pub(crate) fn look<N: Network>(
+    network: &N,
+    goal: &Goal,
+    updater: &Updater,
+    terms: Terms,
+    inputs: &Inputs,
+) -> Result<Looked, TrainError> {
+    let Passes { objective, output, params, grads, .. } =
+        passes(network, goal, updater, terms, inputs)?;
+    let mut activations = Vec::new();
+    for node in reachable(std::slice::from_ref(&objective)) {
+        let op = node.op().name();
+        // Other activations have these inside; there they tell nothing.
+        let is_plain = |layer: &Layer| layer.kind().to_lowercase() == op;
+        if let Some(layer) = node.layer()
+            && ["relu", "sigmoid", "tanh"].contains(&op)
+            && is_plain(layer)
+            && node.id() != output.id()
+        {
+            let name = layer.path().unwrap_or(layer.kind());
+            activations.push((name.to_owned(), node.clone()));
+        }
+    }
+    let params = params.into_iter().map(|(path, _)| path).zip(grads);
+    let grads = params.filter(|(path, _)| !updater.is_frozen(path)).collect();
+    Ok(Looked { objective, activations, grads })
+}
+
 /// An evaluation: the sum of the rows' losses as an `f64` scalar, and the scores.
 pub(crate) fn evaluation<N: Network>(
     network: &N,
@@ -236,7 +277,7 @@ pub(crate) fn evaluation<N: Network>(
     inputs: Inputs,
 ) -> Result<Graph, TrainError> {
     let output = in_use(network, &inputs.x, &inputs.key)?;
-    goal.check(&output, &inputs.x)?;
+    goal.check(&output, &inputs.x, Mode::Eval)?;
     let loss = goal.summed().loss(&output.cast(DType::F64), &inputs.x, &inputs.y).ok()?;
     let outputs = vec![loss, goal.scores(&output)];
     Ok(Graph { inputs, outputs, updates: vec![], unreached: vec![] })

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::part::Part;
 use crate::programs::{Compiled, Programs, Purpose, number};
 use crate::sample::Sample;
-use crate::step::{self, Inputs};
+use crate::step::{self, Inputs, Terms};
 
 /// Rows in a batch of a prediction, and of the validation while training.
 pub(crate) const EVALUATED_AT_ONCE: usize = 256;
@@ -56,6 +56,10 @@ pub struct Trainer<N: Network> {
     pub(crate) cpu: Cpu,
     pub(crate) store: Store,
     pub(crate) programs: Programs,
+    /// Parameters on which the loss of the last training does not depend.
+    pub(crate) unreached: Vec<String>,
+    /// For which terms the programs of training have been compiled but not used yet, and the entries of the store then.
+    pub(crate) fresh: Option<(Terms, usize)>,
     /// The samples that the network is built for, and the shape of its output for one of them.
     built: Option<(Sample, Shape)>,
 }
@@ -72,6 +76,8 @@ impl<N: Network> Trainer<N> {
             cpu: Cpu::new(available_parallelism().map_or(1, |n| n.get())),
             store: Store::new(0),
             programs: Programs::default(),
+            unreached: Vec::new(),
+            fresh: None,
             built: None,
         }
     }
@@ -86,6 +92,7 @@ impl<N: Network> Trainer<N> {
     #[must_use]
     pub fn on(mut self, cpu: Cpu) -> Trainer<N> {
         self.programs.forget();
+        self.fresh = None;
         self.cpu = cpu;
         self
     }
@@ -95,6 +102,8 @@ impl<N: Network> Trainer<N> {
     #[must_use]
     pub fn with_store(mut self, store: Store) -> Trainer<N> {
         self.store = store;
+        self.programs.forget();
+        self.fresh = None;
         self
     }
 
@@ -104,6 +113,7 @@ impl<N: Network> Trainer<N> {
     pub fn reconstructing(mut self) -> Trainer<N> {
         self.aim = Aim::Inputs;
         self.programs.forget();
+        self.fresh = None;
         self
     }
 
@@ -114,6 +124,7 @@ impl<N: Network> Trainer<N> {
     pub fn scaling_targets(mut self, scaling: Scaling) -> Trainer<N> {
         self.aim = Aim::Scaled(scaling);
         self.programs.forget();
+        self.fresh = None;
         self
     }
 

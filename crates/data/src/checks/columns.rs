@@ -37,7 +37,11 @@ pub(super) fn missing(table: &Examined) -> Vec<Check> {
     });
     let saw = match worst {
         Some(column) if column.missing > 0 => {
-            format!("at most {} of a column, of '{}'", share(column), column.name)
+            format!(
+                "the emptiest column is '{}', of which {} is missing",
+                column.name,
+                share(column)
+            )
         }
         _ => "no cell is empty".into(),
     };

@@ -24,14 +24,13 @@ struct Difference {
 
 pub(super) fn drift(table: &Examined) -> Vec<Check> {
     let name = "drift";
-    let parts: Vec<(&str, Vec<usize>)> = ["training", "validation", "test"]
+    let rows = |part| Some(table.sampled(part, ROWS)).filter(|rows| rows.len() >= LEAST);
+    let Some(train) = rows(0) else { return few() };
+    let others: Vec<(&str, Vec<usize>)> = [(1, "validation"), (2, "test")]
         .into_iter()
-        .enumerate()
-        .map(|(part, name)| (name, table.sampled(part, ROWS)))
-        .filter(|(_, rows)| rows.len() >= LEAST)
+        .filter_map(|(part, name)| Some((name, rows(part)?)))
         .collect();
-    let [(_, train), others @ ..] = &parts[..] else { return few() };
-    if others.is_empty() || table.sampled(0, 1).is_empty() {
+    if others.is_empty() {
         return few();
     }
     let target = of_answer(table);
@@ -41,8 +40,8 @@ pub(super) fn drift(table: &Examined) -> Vec<Check> {
     let threshold = ALARM / (2 * columns.len() * others.len()).max(1) as f64;
     let mut findings = Vec::new();
     for column in columns {
-        for (part, rows) in others {
-            let found = differences(column, train, rows)
+        for (part, rows) in &others {
+            let found = differences(column, &train, rows)
                 .into_iter()
                 .find(|(_, found)| found.chance < threshold && found.distance > DISTANCE);
             if let Some((what, found)) = found {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, Examined, percent};
+use super::{Answer, Check, Examined, Status, percent};
 use crate::error::thousands;
 
 /// Different rows that are counted.
@@ -11,6 +11,9 @@ const ROWS: usize = 1 << 14;
 const ACROSS: f64 = 0.01;
 /// The share of rows that repeat another from which on it is worth a look.
 const INSIDE: f64 = 0.05;
+
+/// How often a row is to be met by chance for its coming again to be no surprise.
+const CHANCE: f64 = 0.05;
 
 /// How often equal rows occur in each part. Of many different rows those with the least hashes are counted, and all
 /// their repetitions with them: so shares stay right however long the table is.
@@ -73,7 +76,60 @@ pub fn row_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> u64 {
 }
 
 pub(super) fn duplicates(table: &Examined) -> Vec<Check> {
-    of_twins(&table.twins)
+    let checks = of_twins(&table.twins);
+    match checks.iter().any(|check| check.status != Status::Pass) && by_chance(table) {
+        true => {
+            let what = "as rows of few different values do by chance";
+            let told = |check: Check| Check::pass(&check.name, format!("{}, {what}", check.saw));
+            checks.into_iter().map(told).collect()
+        }
+        false => checks,
+    }
+}
+
+/// Whether most repeated rows of the sample are made of cells so frequent that rows like them come again by chance: were
+/// the columns independent, such a row would be met `rows · Π share of the cell` times.
+fn by_chance(table: &Examined) -> bool {
+    let labels: Vec<u32> = match &table.answer {
+        Answer::Classes { labels, .. } => labels.iter().map(|&label| label as u32).collect(),
+        Answer::Numbers(values) => first_places(values.iter().map(|value| value.to_bits())),
+        Answer::Other => vec![0; table.parts.len()],
+    };
+    let columns: Vec<&[u32]> =
+        table.used().map(|column| column.codes.as_slice()).chain([&labels[..]]).collect();
+    let counts: Vec<BTreeMap<u32, usize>> = (columns.iter())
+        .map(|codes| {
+            let mut counts = BTreeMap::new();
+            codes.iter().for_each(|&code| *counts.entry(code).or_default() += 1);
+            counts
+        })
+        .collect();
+    let n = table.parts.len();
+    let mut seen: BTreeMap<Vec<u32>, usize> = BTreeMap::new();
+    for row in 0..n {
+        *seen.entry(columns.iter().map(|codes| codes[row]).collect()).or_default() += 1;
+    }
+    let repeated = seen.into_iter().filter(|(_, times)| *times > 1);
+    let (mut all, mut chance) = (0, 0);
+    for (row, times) in repeated {
+        let share = |(counts, code): (&BTreeMap<u32, usize>, u32)| {
+            counts.get(&code).copied().unwrap_or(0) as f64 / n as f64
+        };
+        let met = n as f64 * counts.iter().zip(row).map(share).product::<f64>();
+        all += times - 1;
+        chance += if met > CHANCE { times - 1 } else { 0 };
+    }
+    2 * chance > all
+}
+
+/// Numbers for values, equal ones for equal values.
+fn first_places(values: impl Iterator<Item = u64>) -> Vec<u32> {
+    let mut known = BTreeMap::new();
+    let place = |value| {
+        let next = known.len() as u32;
+        *known.entry(value).or_insert(next)
+    };
+    values.map(place).collect()
 }
 
 /// Judges how often equal rows occur.

@@ -1,8 +1,8 @@
 //! What can be wrong with data before anything is learned: each check says what it saw and what to do about it.
 //!
 //! ```text
-//! sample of a table ─▶ Examined ─▶ examine ─┐
-//! rows of other kinds ───────────▶ samples ─┴─▶ a Check for each thing that was looked at
+//! chunks of a table ─▶ Gathered ─▶ Examined ─▶ examine ─┐
+//! rows of other kinds in memory ─────────────▶ samples ─┴─▶ a Check for each thing that was looked at
 //! ```
 //!
 //! A check that finds nothing passes and says what it looked at. The thresholds are constants beside their checks.
@@ -12,6 +12,7 @@ mod columns;
 mod drift;
 mod duplicates;
 mod examined;
+mod gather;
 mod leakage;
 mod redundant;
 mod rows;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use duplicates::{Twins, row_hash};
 pub use examined::{Answer, Examined, Nature, Seen};
+pub(crate) use gather::Gathered;
 pub use samples::samples;
 
 /// How serious something is.

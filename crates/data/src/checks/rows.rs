@@ -21,11 +21,12 @@ pub(super) fn rows(table: &Examined) -> Vec<Check> {
         thousands(valid),
         thousands(test)
     );
-    amount("rows", saw, train, columns)
+    amount(saw, train, columns)
 }
 
 /// Judges a number of training rows, where samples have so many columns (0: they have none).
-pub(super) fn amount(name: &str, saw: String, train: u64, columns: u64) -> Vec<Check> {
+pub(super) fn amount(saw: String, train: u64, columns: u64) -> Vec<Check> {
+    let name = "rows";
     let few = "bring more rows; until then, take every figure with its uncertainty";
     vec![match train {
         train if train < LEAST[0] => {
@@ -118,4 +119,19 @@ pub(super) fn of_shares(classes: &[(String, [u64; 3])]) -> Vec<Check> {
         ),
         false => Check::pass("imbalance", saw),
     }]
+}
+
+/// The rows of each class in each part, of which the labels of all rows and its own rows are given.
+pub(super) fn counts(names: &[String], parts: [(&[i64], &[usize]); 3]) -> Vec<(String, [u64; 3])> {
+    let mut classes: Vec<(String, [u64; 3])> =
+        names.iter().map(|name| (name.clone(), [0; 3])).collect();
+    for (part, (labels, rows)) in parts.into_iter().enumerate() {
+        for &row in rows {
+            let class = labels.get(row).and_then(|&label| usize::try_from(label).ok());
+            if let Some((_, counts)) = class.and_then(|class| classes.get_mut(class)) {
+                counts[part] += 1;
+            }
+        }
+    }
+    classes
 }

@@ -1,7 +1,7 @@
 //! Checks of images, recordings, texts and whatever else is rows of numbers in memory.
 
 use super::duplicates::of_twins;
-use super::rows::{amount, of_classes, of_shares};
+use super::rows::{amount, counts, of_classes, of_shares};
 use super::{Check, Twins};
 use crate::dataset::Dataset;
 use crate::error::thousands;
@@ -17,20 +17,14 @@ pub fn samples(parts: [(&Dataset, &[usize]); 3]) -> Vec<Check> {
         thousands(valid),
         thousands(test)
     );
-    let mut checks = amount("samples", saw, train, 0);
+    // Each place of a sequence is something to learn.
+    let places = match &parts[0].0.targets {
+        Targets::Sequence { length, .. } => *length as u64,
+        _ => 1,
+    };
+    let mut checks = amount(saw, train * places, 0);
     if let Targets::Classes { names, .. } = &parts[0].0.targets {
-        let mut classes: Vec<(String, [u64; 3])> =
-            names.iter().map(|name| (name.clone(), [0; 3])).collect();
-        for (part, (data, rows)) in parts.iter().enumerate() {
-            let Targets::Classes { labels, .. } = &data.targets else { continue };
-            for &row in *rows {
-                if let Ok(class) = usize::try_from(labels[row])
-                    && let Some((_, counts)) = classes.get_mut(class)
-                {
-                    counts[part] += 1;
-                }
-            }
-        }
+        let classes = counts(names, parts.map(|(data, rows)| (labels(data), rows)));
         checks.extend(of_classes(&classes));
         checks.extend(of_shares(&classes));
     }
@@ -41,4 +35,12 @@ pub fn samples(parts: [(&Dataset, &[usize]); 3]) -> Vec<Check> {
     }
     checks.extend(of_twins(&twins));
     checks
+}
+
+/// The class of each row; none where the targets are something else.
+fn labels(data: &Dataset) -> &[i64] {
+    match &data.targets {
+        Targets::Classes { labels, .. } => labels,
+        _ => &[],
+    }
 }

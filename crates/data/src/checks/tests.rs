@@ -226,6 +226,21 @@ fn equal_rows() {
 }
 
 #[test]
+fn rows_of_few_values_repeat_by_chance() {
+    let n = 400;
+    let coarse = |stream| texts(uniform(stream, n).into_iter().map(|x| (3.0 * x).floor()));
+    let columns = vec![
+        ("a", Nature::Number, coarse(1)),
+        ("b", Nature::Number, coarse(2)),
+        ("y", Nature::Category, noisy(1, n)),
+    ];
+    let checks = Made::of(columns).check();
+    quiet(&checks, "duplicates");
+    let found = checks.iter().find(|check| check.name == "duplicates").unwrap();
+    assert!(found.saw.contains("by chance"), "{found:?}");
+}
+
+#[test]
 fn shares_of_equal_rows_stay_right_in_long_tables() {
     let mut twins = Twins::default();
     let n = 100_000u64;

@@ -65,7 +65,12 @@ pub(crate) fn read(
     options: &SourceOptions,
     known: Option<(&Audio, &[String])>,
 ) -> Result<Loaded, DataError> {
-    let mut samples = Samples::find(files, options, known.map(|(_, classes)| classes), false)?;
+    let classes = known.map(|(_, classes)| classes);
+    let mut samples = Samples::find(files, options, classes, false, |files, group| {
+        let (bytes, place) = (files.read(group[0])?, files.place(group[0]));
+        let (rate, _) = wav::header(&bytes, &place)?;
+        wav::mono(&bytes, rate, &place).map(|_| ())
+    })?;
     let audio = match known {
         Some((audio, _)) => audio.clone(),
         None => {

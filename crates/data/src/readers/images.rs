@@ -1,4 +1,4 @@
-//! Images and sequences of images from class folders, read by the `image` crate: PNG, JPEG and GIF.
+//! Images and sequences of images from class folders, read by the `image` crate: PNG, JPEG, GIF, BMP and WebP.
 //!
 //! An image is laid over white where it lets light through, turned to grey where one channel is wanted (Rec. 709:
 //! 0.2126 R + 0.7152 G + 0.0722 B), and resized (bilinear, averaging where it shrinks). A sample that is an animation
@@ -53,7 +53,12 @@ pub(crate) fn read(
     options: &SourceOptions,
     known: Option<(&Images, &[String])>,
 ) -> Result<Loaded, DataError> {
-    let mut samples = Samples::find(files, options, known.map(|(_, classes)| classes), true)?;
+    let classes = known.map(|(_, classes)| classes);
+    let mut samples = Samples::find(files, options, classes, true, |files, group| {
+        group
+            .iter()
+            .try_for_each(|&file| decode(&files.read(file)?, 1, &files.place(file)).map(|_| ()))
+    })?;
     let images = match known {
         Some((images, _)) => images.clone(),
         None => {
@@ -241,8 +246,8 @@ fn unreadable(place: &Place) -> impl Fn(ImageError) -> DataError {
         DataError::content(
             place.clone(),
             format!("the image cannot be read: {error}"),
-            "the file is damaged, cut short or no PNG, JPEG or GIF; save it again, or leave it \
-            out",
+            "the file is damaged, cut short or no PNG, JPEG, GIF, BMP or WebP; save it again, or \
+            leave such files out with --skip-bad",
         )
     }
 }

@@ -1,5 +1,6 @@
 //! Tables of many columns, of which one is learned.
 
+use crate::checks::{Gathered, examine};
 use crate::dataset::Dataset;
 use crate::detect::Found;
 use crate::encoding::Encoding;
@@ -68,17 +69,18 @@ pub(crate) fn learn(
 
     let mut rows = Rows::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
-    let kept = |row| parts.get(row as usize).is_some_and(|&part| part != Part::Out);
-    rows.add(source, &kept)?;
+    rows.gathered = Some(Gathered::new(deal.seed, names.len()));
+    rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
-    for (file, part) in
-        [(&options.valid_file, &mut split.valid), (&options.test_file, &mut split.test)]
-    {
+    for (file, part, name) in [
+        (&options.valid_file, &mut split.valid, Part::Valid),
+        (&options.test_file, &mut split.test, Part::Test),
+    ] {
         let Some(file) = file else { continue };
         let other = TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
         let before = rows.count();
-        notes.extend(rows.add(&other, &|_| true)?);
+        notes.extend(rows.add(&other, &|_| name)?);
         part.extend(before..rows.count());
     }
     let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
@@ -90,13 +92,19 @@ pub(crate) fn learn(
             table.target.column
         ));
     }
+    let gathered = rows.gathered.take();
     let data = rows.finish(name)?;
+    let facts = facts.iter().enumerate().filter(|(column, _)| *column != place);
+    let facts = facts.map(|(_, facts)| facts);
+    let examined = gathered.map(|gathered| gathered.finish(&table, facts, &data, &split));
+    let checks = examined.as_ref().map_or(vec![], examine);
     let loaded = Loaded::of(data, None, Encoding::Table(table));
     Ok(Loaded {
         parts: Some(split),
         fractions: Some(fractions),
         columns: reports,
         sample: Some(sample),
+        checks,
         notes,
         ..loaded
     })
@@ -113,7 +121,7 @@ pub(crate) fn judge(
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
     let mut rows = Rows::of(table, classes, options);
-    let mut notes = rows.add(&source, &|_| true)?;
+    let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
     notes.extend(table.unknown(source.columns()));
     let data = rows.finish(name)?;
@@ -209,6 +217,8 @@ struct Rows<'a> {
     rows: usize,
     /// Rows without a target.
     left_out: u64,
+    /// What the checks need, where they are to be made.
+    gathered: Option<Gathered>,
 }
 
 impl<'a> Rows<'a> {
@@ -223,6 +233,7 @@ impl<'a> Rows<'a> {
             values: vec![],
             rows: 0,
             left_out: 0,
+            gathered: None,
         }
     }
 
@@ -230,21 +241,22 @@ impl<'a> Rows<'a> {
         self.rows
     }
 
-    /// Adds the rows of a table for which `wanted` holds and that have a target, and tells what one should know of them.
+    /// Adds the rows of a table that have a part and a target, and tells what one should know of them.
     fn add(
         &mut self,
         source: &TableSource,
-        wanted: &dyn Fn(u64) -> bool,
+        part: &dyn Fn(u64) -> Part,
     ) -> Result<Vec<String>, DataError> {
         let file = source.file();
         let matched = self.table.matched(source.columns(), &file)?;
         let target = &self.table.target;
         let at = find(source.columns(), &target.column, source.has_header(), &file)?;
+        let places: Vec<Option<usize>> = matched.iter().copied().chain([Some(at)]).collect();
         let place = |row, column| source.place(row, column);
         source.read(&mut |chunk| {
             let cells = &chunk.columns[at];
             let keep: Vec<bool> = (0..chunk.rows)
-                .map(|row| wanted(chunk.first + row as u64) && !cells.is_missing(row))
+                .map(|row| part(chunk.first + row as u64) != Part::Out && !cells.is_missing(row))
                 .collect();
             let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
             self.left_out += (chunk.rows - rows.len()) as u64;
@@ -253,6 +265,9 @@ impl<'a> Rows<'a> {
             self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
             self.features.add(&self.encoded)?;
             let number = |row: usize| chunk.first + row as u64;
+            if let Some(gathered) = &mut self.gathered {
+                rows.iter().for_each(|&row| gathered.add(chunk, &places, row, part(number(row))));
+            }
             if self.classes.is_empty() {
                 for &row in &rows {
                     let value = cells.number(row).ok_or_else(|| {

@@ -25,7 +25,7 @@ fn open<'a>(bytes: &'a [u8], place: &Place) -> Result<WavReader<Cursor<&'a [u8]>
             place.clone(),
             problem,
             "the file is damaged, empty or no WAV file of plain numbers (8 to 32 bits); convert \
-            it, or leave it out",
+            it, or leave such files out with --skip-bad",
         )
     };
     let reader = WavReader::new(Cursor::new(bytes))
@@ -54,7 +54,7 @@ pub(super) fn mono(bytes: &[u8], rate: u32, place: &Place) -> Result<Vec<f64>, D
                 thousands(at as u64),
                 thousands(total.into())
             ),
-            "the file is cut short or damaged; fetch it again, or leave it out",
+            "the file is cut short or damaged; fetch it again, or leave such files out with --skip-bad",
         )
     };
     let values: Result<Vec<f64>, _> = match spec.sample_format {
@@ -73,7 +73,7 @@ pub(super) fn mono(bytes: &[u8], rate: u32, place: &Place) -> Result<Vec<f64>, D
         return Err(DataError::content(
             place.clone(),
             format!("sample {at} is {}, not a finite number", values[at]),
-            "the file is damaged; convert it again, or leave it out",
+            "the file is damaged; convert it again, or leave such files out with --skip-bad",
         ));
     }
     let frames = values.chunks_exact(channels);

@@ -4,7 +4,6 @@
 
 use std::collections::BinaryHeap;
 
-use super::chunk::Chunk;
 use crate::random::{stream, word};
 
 /// Rows of a sample at most.
@@ -29,7 +28,7 @@ impl Sample {
 }
 
 /// A sample in the making.
-pub(super) struct Sampler {
+pub(crate) struct Sampler {
     seed: u64,
     most: usize,
     /// The row with the greatest word on top.
@@ -37,14 +36,17 @@ pub(super) struct Sampler {
 }
 
 impl Sampler {
-    pub(super) fn new(seed: u64, columns: usize) -> Sampler {
-        let most = (CELLS / columns.max(1)).clamp(1024, ROWS);
+    pub(crate) fn new(seed: u64, columns: usize) -> Sampler {
+        Sampler::holding(seed, (CELLS / columns.max(1)).clamp(1024, ROWS))
+    }
+
+    /// A sampler that keeps at most so many rows.
+    pub(crate) fn holding(seed: u64, most: usize) -> Sampler {
         Sampler { seed, most, kept: BinaryHeap::new() }
     }
 
-    /// Shows a row of a chunk.
-    pub(super) fn add(&mut self, chunk: &Chunk, row: usize) {
-        let number = chunk.first + row as u64;
+    /// Shows a row with its number; its cells are asked for where it is kept.
+    pub(crate) fn add(&mut self, number: u64, cells: impl FnOnce() -> Vec<String>) {
         let rank = word(self.seed, stream::SAMPLE, number);
         if self.kept.len() >= self.most {
             if self.kept.peek().is_some_and(|(worst, ..)| *worst <= rank) {
@@ -52,11 +54,10 @@ impl Sampler {
             }
             self.kept.pop();
         }
-        let cells = chunk.columns.iter().map(|cells| cells.text(row).into_owned()).collect();
-        self.kept.push((rank, number, cells));
+        self.kept.push((rank, number, cells()));
     }
 
-    pub(super) fn finish(self) -> Sample {
+    pub(crate) fn finish(self) -> Sample {
         let mut kept = self.kept.into_vec();
         kept.sort_unstable_by_key(|(_, number, _)| *number);
         let (rows, cells) = kept.into_iter().map(|(_, number, cells)| (number, cells)).unzip();
@@ -67,7 +68,7 @@ impl Sampler {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tabular::chunk::{Cells, Texts};
+    use crate::tabular::chunk::{Cells, Chunk, Texts};
 
     fn sample(rows: usize, chunk: usize) -> Sample {
         let mut sampler = Sampler { seed: 7, most: 50, kept: BinaryHeap::new() };
@@ -77,7 +78,10 @@ mod tests {
             (first..first + many).for_each(|row| texts.push(&row.to_string()));
             let chunk =
                 Chunk { first: first as u64, rows: many, columns: vec![Cells::Text(texts)] };
-            (0..many).for_each(|row| sampler.add(&chunk, row));
+            for row in 0..many {
+                let cells = || vec![chunk.columns[0].text(row).into_owned()];
+                sampler.add(chunk.first + row as u64, cells);
+            }
         }
         sampler.finish()
     }

@@ -88,7 +88,9 @@ pub(crate) fn survey(
                 }
             };
             if part == Part::Train {
-                sampler.add(chunk, row);
+                sampler.add(chunk.first + row as u64, || {
+                    chunk.columns.iter().map(|cells| cells.text(row).into_owned()).collect()
+                });
             }
             parts.push(part);
         }

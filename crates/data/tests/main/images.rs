@@ -177,3 +177,58 @@ fn damaged_images_are_named() {
         assert_says(open(text(&zip)), &[&format!("{}: b/bad.png: ", zip.display())]);
     }
 }
+
+#[test]
+fn formats_depths_and_transparency() {
+    use image::DynamicImage;
+    let red = RgbImage::from_pixel(3, 2, Rgb([255, 0, 0]));
+    let clear = RgbaImage::from_pixel(3, 2, Rgba([0, 0, 0, 0]));
+    let deep = image::ImageBuffer::from_pixel(3, 2, image::Luma([0x8080u16]));
+    let files = [
+        ("a/1.bmp", written(&DynamicImage::ImageRgb8(red.clone()), ImageFormat::Bmp)),
+        ("a/2.webp", written(&DynamicImage::ImageRgb8(red), ImageFormat::WebP)),
+        ("b/1.png", written(&DynamicImage::ImageRgba8(clear), ImageFormat::Png)),
+        ("b/2.png", written(&DynamicImage::ImageLuma16(deep), ImageFormat::Png)),
+    ];
+    let loaded = open(text(tree(&files).path())).unwrap();
+    assert_eq!(loaded.train.features.shape(), [3, 2, 3]);
+    let sample = |pixel: [u8; 3]| pixel.into_iter().flat_map(|byte| [byte; 6]).collect::<Vec<_>>();
+    let wanted = [[255, 0, 0], [255, 0, 0], [255; 3], [128; 3]].map(sample).concat();
+    assert_eq!(bytes(&loaded.train.features), wanted);
+}
+
+#[test]
+fn bad_files_are_left_out_where_that_is_wanted() {
+    let good = png(4, 4, |row, column| (row * 4 + column) as u8);
+    let files = [
+        ("a/1.png", good.clone()),
+        ("a/2.png", good[..good.len() - 20].to_vec()),
+        ("b/1.png", b"no image at all".to_vec()),
+        ("b/2.png", good),
+    ];
+    let folder = tree(&files);
+    assert_says(open(text(folder.path())), &["b/1.png", "cannot be read", "--skip-bad"]);
+    let options = SourceOptions { skip_bad: true, ..SourceOptions::default() };
+    let loaded = open_with(text(folder.path()), &options).unwrap();
+    assert_eq!(classes(&loaded.train.targets).0, [0, 1]);
+    let note = &loaded.notes[0];
+    assert!(note.contains("2 left out") && note.contains("a/2.png"), "{note}");
+    assert!(note.contains("b/1.png"), "{note}");
+
+    let sounds = [
+        ("a/1.wav", wav(8_000, 1, &tone(440.0, 8_000, 800))),
+        ("a/2.wav", b"RIFF".to_vec()),
+        ("b/1.wav", wav(8_000, 1, &tone(880.0, 8_000, 800))),
+    ];
+    let folder = tree(&sounds);
+    assert_says(open(text(folder.path())), &["a/2.wav", "--skip-bad"]);
+    let loaded = open_with(text(folder.path()), &options).unwrap();
+    assert_eq!((loaded.train.rows(), loaded.notes.len()), (2, 1));
+}
+
+#[test]
+fn empty_class_folders_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("cats")).unwrap();
+    assert_says(open(text(folder.path())), &["folders in it", "no file in any of them"]);
+}

@@ -2,6 +2,7 @@
 
 mod audio;
 mod batches;
+mod checks;
 mod chunks;
 mod damage;
 mod files;
@@ -16,6 +17,7 @@ mod scaling;
 mod series;
 mod sets;
 mod sources;
+mod spilled;
 mod splits;
 mod tables;
 mod tabular;

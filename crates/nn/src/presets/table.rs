@@ -29,20 +29,32 @@ struct Plan {
     dropout: f64,
 }
 
-/// From so many rows on an epoch is long, and rows teach what members would.
+/// From so many rows on an epoch is long, and many rows teach what many members would.
 const MANY: usize = 200_000;
+
+/// How many numbers the embeddings of the number columns make at most, so that wide tables stay quick.
+const EMBEDDED: usize = 1024;
 
 impl Plan {
     fn of(table: &TableShape<'_>) -> Plan {
-        match table.rows {
-            0..2_000 => Plan { pieces: 8, dim: 8, width: 64, blocks: 1, members: 16, dropout: 0.2 },
-            2_000..10_000 => {
-                Plan { pieces: 16, dim: 8, width: 128, blocks: 1, members: 16, dropout: 0.1 }
-            }
+        let few = Plan { pieces: 8, dim: 8, width: 128, blocks: 2, members: 16, dropout: 0.2 };
+        let plan = match table.rows {
+            0..2_000 => few,
+            2_000..10_000 => Plan { pieces: 16, dropout: 0.1, ..few },
             10_000..MANY => {
-                Plan { pieces: 32, dim: 12, width: 192, blocks: 2, members: 16, dropout: 0.1 }
+                Plan { pieces: 48, dim: 16, width: 192, members: 8, dropout: 0.1, ..few }
             }
-            _ => Plan { pieces: 16, dim: 8, width: 128, blocks: 1, members: 1, dropout: 0.0 },
+            _ => Plan { pieces: 16, members: 1, dropout: 0.0, ..few },
+        };
+        Plan { dim: plan.dim.min(EMBEDDED / table.numbers.len().max(1)), ..plan }
+    }
+
+    /// A linear layer of all members.
+    fn linear(self, out: usize, shared: bool, signs: bool) -> LayerSpec {
+        let members = self.members;
+        match members {
+            1 => LayerSpec::Linear { out, bias: true },
+            _ => LayerSpec::MemberLinear(MemberLinearOptions { members, out, shared, signs }),
         }
     }
 }
@@ -56,7 +68,7 @@ impl Plan {
 ///     numbers: &knots, categories: &[], texts: &[], images: &[], sounds: &[], rows: 1309, answer: Answer::Classes,
 /// };
 /// let shapes = Shapes { sample: &[9], vocabulary: None, outputs: 2, places: None, table: Some(table) };
-/// assert!(reason(&shapes).unwrap().starts_with("1,309 rows, 9 columns: 1 residual block of 64"));
+/// assert!(reason(&shapes).unwrap().starts_with("1,309 rows, 9 columns: 2 residual blocks of 128"));
 /// ```
 #[must_use]
 pub fn reason(shapes: &Shapes<'_>) -> Option<String> {
@@ -126,14 +138,10 @@ fn table(shapes: &Shapes<'_>) -> Result<Vec<NodeSpec>, OpError> {
         }
     }
     trunk(&mut nodes, plan);
-    let head = MemberLinearOptions {
-        members: plan.members,
-        out: shapes.outputs,
-        shared: false,
-        signs: false,
-    };
-    nodes.named("answers", LayerSpec::MemberLinear(head));
-    nodes.named("mean", LayerSpec::MemberMean { of: table.answer });
+    nodes.named("answers", plan.linear(shapes.outputs, false, false));
+    if plan.members > 1 {
+        nodes.named("mean", LayerSpec::MemberMean { of: table.answer });
+    }
     Ok(nodes.list())
 }
 
@@ -144,18 +152,16 @@ fn name(kind: &str, place: usize, of: usize) -> String {
 
 /// A hidden layer, and blocks that add to it.
 fn trunk(nodes: &mut Nodes, plan: Plan) {
-    let Plan { width, members, dropout, .. } = plan;
-    let linear = |signs| {
-        LayerSpec::MemberLinear(MemberLinearOptions { members, out: width, shared: true, signs })
-    };
-    nodes.named("enter", linear(true)).named("enter.relu", LayerSpec::Relu {});
+    let Plan { width, dropout, .. } = plan;
+    nodes.named("enter", plan.linear(width, true, true)).named("enter.relu", LayerSpec::Relu {});
     if dropout > 0.0 {
         nodes.named("enter.dropout", LayerSpec::Dropout { p: dropout });
     }
     for block in 0..plan.blocks {
         let part = |part: &str| format!("block{}.{part}", block + 1);
         let input = nodes.last();
-        nodes.named(part("linear"), linear(false)).named(part("relu"), LayerSpec::Relu {});
+        nodes.named(part("linear"), plan.linear(width, true, false));
+        nodes.named(part("relu"), LayerSpec::Relu {});
         if dropout > 0.0 {
             nodes.named(part("dropout"), LayerSpec::Dropout { p: dropout });
         }
@@ -191,7 +197,7 @@ impl Inputs {
         self.cut("numbers", table.numbers.len(), false, None);
         let knots: Vec<Vec<f32>> =
             table.numbers.iter().map(|knots| thinned(knots, plan.pieces)).collect();
-        if knots.iter().any(|knots| !knots.is_empty()) {
+        if plan.dim > 0 && knots.iter().any(|knots| !knots.is_empty()) {
             let options = PiecewiseLinearOptions { knots, dim: plan.dim, relu: false };
             self.nodes.named("numbers.embedding", LayerSpec::PiecewiseLinear(options));
         }
@@ -240,7 +246,8 @@ impl Inputs {
     }
 }
 
-/// At most `pieces` + 1 of the knots, the first and the last among them; none of two or fewer, between which nothing bends.
+/// At most `pieces` + 1 of the knots, the first and the last among them; none of two or fewer, between which nothing
+/// bends.
 fn thinned(knots: &[f32], pieces: usize) -> Vec<f32> {
     match knots.len().checked_sub(1) {
         None | Some(0 | 1) => vec![],

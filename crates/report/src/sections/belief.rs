@@ -61,25 +61,39 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
     if let Some(calibration) = story.and_then(|story| story.calibration.as_ref()) {
         blocks.extend(reliability(calibration)?);
         let CalibrationStory { temperature, error_before, error_after, .. } = calibration;
-        blocks.push(prose(format!(
-            "Divided by the temperature {}, which the validation rows chose, what the network puts out is off by {} on \
-             average, and without it by {}.",
-            number(*temperature),
-            percent(*error_after),
-            percent(*error_before)
-        )));
+        blocks.push(prose(match (temperature - 1.0).abs() < 5e-4 {
+            true => format!(
+                "What the network says is taken as it is: on the validation rows no temperature made it more believable. \
+                 It is off by {} on average (expected calibration error).",
+                percent(*error_after)
+            ),
+            false => format!(
+                "What the network puts out is divided by the temperature {}, which the validation rows chose. Its \
+                 probabilities are then off by {} on average (expected calibration error), and without that by {}.",
+                number(*temperature),
+                percent(*error_after),
+                percent(*error_before)
+            ),
+        }));
     }
     if let Some(threshold) = story.and_then(|story| story.threshold.as_ref()) {
         let second = story.and_then(|story| story.classes.get(1)).map_or("", String::as_str);
         let [half, value] =
             [threshold.at_half, threshold.at_value].map(|x| figure_value(&threshold.metric, x));
-        blocks.push(prose(format!(
-            "'{second}' is said from a probability of {} on, which the validation rows chose for the best {}: on the {} \
-             rows it gives {value}, the usual 50 % gives {half}.",
-            percent(threshold.value),
-            figure_name(&threshold.metric).replace('_', " "),
-            run.judged(),
-        )));
+        let metric = figure_name(&threshold.metric).replace('_', " ");
+        blocks.push(prose(match threshold.value == 0.5 {
+            true => format!(
+                "'{second}' is said from a probability of 50 % on: on the validation rows no other threshold gave a better \
+                 {metric}. On the {} rows it gives {half}.",
+                run.judged()
+            ),
+            false => format!(
+                "'{second}' is said from a probability of {} on, which gave the best {metric} on the validation rows: on the \
+                 {} rows it gives {value}, the usual 50 % gives {half}.",
+                percent(threshold.value),
+                run.judged()
+            ),
+        }));
     }
     let about = "Of all rows of which the network says 80 %, about 80 % should be what it says. Dots on the dashed line keep \
                  that promise; dots below it are too sure.";

@@ -51,7 +51,9 @@ fn confusion(story: &ClassificationStory, blocks: &mut Vec<Block>) {
             counts.iter().enumerate().map(cell).collect()
         };
         let rows = story.confusion.iter().enumerate().map(row).collect();
-        blocks.push(Block::Matrix { names: classes.clone(), rows });
+        let longest = classes.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+        let tall = classes.len() > 4 && longest > 3;
+        blocks.push(Block::Matrix { names: classes.clone(), tall, rows });
     }
     let mut pairs: Vec<(usize, usize, usize)> = Vec::new();
     for (truth, counts) in story.confusion.iter().enumerate() {

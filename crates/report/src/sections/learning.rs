@@ -60,8 +60,11 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
         y: Axis::of("learning rate"),
         marks: vec![Mark::Line(series(&|line| &line["lr"]), 0)],
     };
+    let rates = Some(rates).filter(|_| run.epochs.len() > 1);
     let caption = "How far each step went, at the end of each epoch.";
-    plots.push(figure(&rates, &[], caption)?);
+    if let Some(rates) = rates {
+        plots.push(figure(&rates, &[], caption)?);
+    }
     let mut blocks: Vec<_> = figures(plots).into_iter().collect();
     if !blocks.is_empty() {
         blocks.push(prose(story(run)));

@@ -14,15 +14,19 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
     let sample = run.model.sample();
     let mut trainer = run.model.trainer(run.config.train.updater());
     trainer.bind(run.model.sample(), 0)?;
-    let nodes = nodes(trainer.network(), &sample)?.into_iter().map(|drawn| {
-        let own = |name: &str| {
-            name.strip_prefix(drawn.name.as_str()).is_some_and(|rest| rest.starts_with('.'))
+    let nodes =
+        nodes(trainer.network(), &sample)?.into_iter().map(|drawn| Node { drawn, parameters: 0 });
+    let mut nodes: Vec<Node> = nodes.collect();
+    for entry in trainer.store().parameters() {
+        // `text.embedding.weight` is of the node `text.embedding`, even where there is a node `text`.
+        let own = |node: &&mut Node| {
+            let rest = entry.name().strip_prefix(node.drawn.name.as_str());
+            rest.is_some_and(|rest| rest.starts_with('.'))
         };
-        let entries = trainer.store().parameters().filter(|entry| own(entry.name()));
-        let parameters = entries.map(|entry| entry.value().numel()).sum();
-        Node { drawn, parameters }
-    });
-    let nodes: Vec<Node> = nodes.collect();
+        if let Some(node) = nodes.iter_mut().filter(own).max_by_key(|n| n.drawn.name.len()) {
+            node.parameters += entry.value().numel();
+        }
+    }
     let mut blocks = Vec::new();
     if !run.insights.network_reason.is_empty() {
         blocks.push(prose(run.insights.network_reason.as_str()));

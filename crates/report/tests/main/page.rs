@@ -41,7 +41,7 @@ fn a_full_page_has_every_section() {
     for words in [
         "A network of 17,226 parameters learned to tell 10 classes of &#x27;label&#x27; apart",
         "That is better than what needs no network",
-        "61 % of the units were never active",
+        "61\u{a0}% of the units were never active",
         "E. Alpaydin and C. Kaynak",
         "thalweg train digits --epochs 3",
         "[train.optimizer]",
@@ -57,7 +57,8 @@ fn a_full_page_has_every_section() {
 
 #[test]
 fn absent_sections_leave_no_hole() {
-    let page = page(digits()).unwrap();
+    let run = with(digits(), &Insights::default());
+    let page = page(run.path()).unwrap();
     assert_eq!(sections(&page), ["results", "learning", "network", "reproduce"]);
     assert_eq!(page.matches("<a href=\"#").count(), 4);
     // The summary's own baselines stand in for those of the insights.

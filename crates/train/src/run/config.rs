@@ -40,12 +40,18 @@ pub struct DataConfig {
     /// The shares of the rows that are held out: `{ valid = 0.1, test = 0.2 }`.
     #[serde(deserialize_with = "strict")]
     pub split: Fractions,
+    /// Trains although a check of the data has failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignore_checks: bool,
 }
 
 impl DataConfig {
     /// The keys of the table. Since it is flattened, serde lets others pass.
     pub(super) fn keys() -> Vec<&'static str> {
-        ["path", "standardise", "split"].into_iter().chain(SourceOptions::names()).collect()
+        ["path", "standardise", "split", "ignore_checks"]
+            .into_iter()
+            .chain(SourceOptions::names())
+            .collect()
     }
 
     /// What the predictions are called.
@@ -145,6 +151,9 @@ pub struct TrainConfig {
     pub optimizer: Optimizer,
     /// How the learning rate goes over the run.
     pub schedule: Schedule,
+    /// Whether the network is looked at for what is unhealthy while it learns.
+    #[serde(default = "yes")]
+    pub health: bool,
     /// What is different for some parameters.
     #[serde(default)]
     pub groups: Vec<Group>,
@@ -186,6 +195,7 @@ impl TrainConfig {
             noise: self.noise,
             augment: self.augment.clone(),
             extended: self.extended.clone(),
+            health: self.health,
             max_time,
         }
     }
@@ -229,6 +239,10 @@ impl TrainConfig {
             Some(_) => None,
         }
     }
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// A number, or `off`: a default that is a number must be written down where it was switched off.

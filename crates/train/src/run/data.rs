@@ -1,10 +1,12 @@
 //! The data of a run and its parts. The parts follow from the config alone, so that `evaluate` finds the rows again
 //! that training never saw.
 
+use thalweg_data::checks::{Check, Status, samples};
 use thalweg_data::tabular::{ColumnReport, Deal, Sample};
 use thalweg_data::{Dataset, Encoding, Fractions, Loaded, Scaling, Split, open_dealt};
 
 use super::config::Config;
+use super::draft::Draft;
 use super::error::RunError;
 use super::stories::distribution;
 use crate::Part;
@@ -37,6 +39,7 @@ pub struct RunData {
     pub columns: Vec<ColumnReport>,
     /// Some training rows of a table as they are in the file.
     pub sample: Option<Sample>,
+    checks: Vec<Check>,
     split: Split,
 }
 
@@ -55,6 +58,7 @@ impl RunData {
             attribution,
             columns,
             sample,
+            checks,
             ..
         } = loaded;
         let mut split = match parts {
@@ -64,7 +68,40 @@ impl RunData {
         if let Some(test) = &own_test {
             split.test = (0..test.rows()).collect();
         }
-        Ok(RunData { learn, own_test, encoding, notes, attribution, columns, sample, split })
+        Ok(RunData {
+            learn,
+            own_test,
+            encoding,
+            notes,
+            attribution,
+            columns,
+            sample,
+            checks,
+            split,
+        })
+    }
+
+    /// Reads the data at `source` to learn from it, and resolves the draft for it.
+    ///
+    /// # Errors
+    /// [`RunError::Config`], [`RunError::Data`].
+    pub fn learn(draft: &Draft, source: &str) -> Result<(Config, RunData), RunError> {
+        let loaded = draft.open(source)?;
+        let config = draft.resolve(source, &loaded)?;
+        let data = RunData::split(&config, loaded)?;
+        Ok((config, data))
+    }
+
+    /// What can be wrong with data and its parts, looked for: those checks too that pass.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Check> {
+        if !self.checks.is_empty() {
+            return self.checks.clone();
+        }
+        let test = self.own_test.as_ref().unwrap_or(&self.learn);
+        let [train, valid, test_rows] =
+            [PartName::Train, PartName::Valid, PartName::Test].map(|part| self.rows(part));
+        samples([(&self.learn, train), (&self.learn, valid), (test, test_rows)])
     }
 
     /// Opens the data that a finished run learned from.
@@ -102,5 +139,19 @@ impl RunData {
     #[must_use]
     pub fn distribution(&self, part: PartName, scaling: &Scaling) -> String {
         self.part(part, scaling).map_or_else(String::new, |part| distribution(&part))
+    }
+}
+
+/// Refuses data of which a check has failed.
+///
+/// # Errors
+/// [`RunError::Fit`].
+pub fn refuse_failed(checks: &[Check]) -> Result<(), RunError> {
+    match checks.iter().find(|check| check.status == Status::Fail) {
+        Some(Check { name, saw, action, .. }) => Err(RunError::Fit {
+            what: format!("a check of the data has failed: {name}: {saw}"),
+            hint: format!("{action}; --ignore-checks trains all the same"),
+        }),
+        None => Ok(()),
     }
 }

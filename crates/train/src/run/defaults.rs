@@ -51,6 +51,7 @@ impl Config {
                     _ => Standardise::Global,
                 },
                 split,
+                ignore_checks: false,
             },
             network,
             train: TrainConfig {
@@ -86,6 +87,7 @@ impl Config {
                     div: 25.0,
                     final_div: 1e4,
                 },
+                health: true,
                 groups: vec![],
                 extended: vec![],
             },
@@ -110,16 +112,7 @@ impl Habits {
         let plain = Habits { epochs, batch, lr, patience: None, clip_norm: None, l2: 0.0 };
         match loaded.encoding {
             Encoding::Values => plain,
-            Encoding::Table(_) => {
-                let rows = loaded.train.rows();
-                let (epochs, batch) = match rows {
-                    0..2_000 => (60, 32),
-                    2_000..10_000 => (60, 64),
-                    10_000..200_000 => (30, 256),
-                    _ => (3, 1024),
-                };
-                Habits { epochs, batch, lr: 2e-3, patience: Some(16), ..plain }
-            }
+            Encoding::Table(_) => Habits::of_table(loaded.train.rows()),
             Encoding::Images(_) | Encoding::Audio(_) => Habits { patience: Some(10), ..plain },
             Encoding::Language(_) | Encoding::Pairs(_) => {
                 Habits { epochs: 10, batch: 32, clip_norm: Some(1.0), ..plain }
@@ -139,6 +132,20 @@ impl Habits {
                 Habits { epochs: 200, batch: 32, patience: Some(20), clip_norm: Some(1.0), ..plain }
             }
         }
+    }
+
+    /// The members of a table's network learn for long where rows are few, as each step costs next to nothing; the best
+    /// epoch counts. Millions of rows teach in a few rounds what there is to learn.
+    fn of_table(rows: usize) -> Habits {
+        let (epochs, batch, lr) = match rows {
+            0..2_000 => ((1_600 * 32 / rows.max(1)).clamp(60, 200), 32, 2e-3),
+            2_000..10_000 => (60, 64, 2e-3),
+            10_000..200_000 => (30, 256, 4e-3),
+            200_000..2_000_000 => (10, 1024, 4e-3),
+            _ => (3, 1024, 4e-3),
+        };
+        let patience = Some((epochs / 4).max(3));
+        Habits { epochs, batch, lr, patience, clip_norm: None, l2: 0.0 }
     }
 }
 

@@ -170,6 +170,12 @@ impl Draft {
         Ok(config)
     }
 
+    /// Whether the last word about the learning rate is that it is to be found.
+    pub(super) fn finds_lr(&self) -> bool {
+        let said = |layer: &&Layer| layer.table.get("train").is_some_and(|t| t.get("lr").is_some());
+        self.layers.iter().rev().find(said).is_some_and(|layer| finds(&layer.table))
+    }
+
     /// What the network is to say: what was said, or else what the preset is for.
     fn goal(&self) -> Result<Objective, RunError> {
         let said = |layer: &Layer| layer.table.get("train")?.get("goal").cloned();
@@ -228,7 +234,13 @@ impl Draft {
         let mut table = Table::try_from(&defaults).map_err(|error| own(error.to_string()))?;
         for layer in &self.layers {
             self.choose_network(&mut table, layer, task)?;
-            merge(&mut table, &layer.table);
+            let mut said = layer.table.clone();
+            if finds(&said)
+                && let Some(train) = said.get_mut("train").and_then(Value::as_table_mut)
+            {
+                train.remove("lr");
+            }
+            merge(&mut table, &said);
         }
         if let Some(network) = table.get_mut("network").and_then(Value::as_table_mut) {
             network.remove("preset");
@@ -273,6 +285,12 @@ impl Draft {
         }
         Ok(())
     }
+}
+
+/// Whether a layer of settings says `lr = "find"`.
+fn finds(table: &Table) -> bool {
+    let lr = table.get("train").and_then(|train| train.get("lr"));
+    lr.and_then(Value::as_str) == Some("find")
 }
 
 /// `relu` becomes `{ type = "relu" }` where a table is meant.

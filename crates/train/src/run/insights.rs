@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+pub use thalweg_data::checks::{Check, Status};
 
 /// Everything that the report shows and that is in no other file of the run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -77,32 +78,6 @@ pub struct PartStory {
     pub rows: usize,
     /// How the targets are distributed: the share of each class, or mean and deviation of numbers; for people.
     pub targets: String,
-}
-
-/// How serious something is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// As it should be.
-    #[default]
-    Pass,
-    /// Worth a look.
-    Warn,
-    /// Training makes no sense.
-    Fail,
-}
-
-/// Something that was looked at.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Check {
-    /// Its name: `duplicates`, `leakage`, `initial loss`.
-    pub name: String,
-    /// The outcome.
-    pub status: Status,
-    /// What was seen.
-    pub saw: String,
-    /// What to do; empty where nothing is to be done.
-    pub action: String,
 }
 
 /// Something unhealthy that was seen while the network learned.

@@ -7,6 +7,7 @@ use thalweg_nn::Dag;
 
 use super::baselines::{baselines, rivals};
 use super::calibration::Calibration;
+use super::checkpoint::Budget;
 use super::data::{PartName, RunData};
 use super::error::RunError;
 use super::importance::importance;
@@ -38,6 +39,8 @@ pub(super) struct Judged {
     pub(super) tuned: Option<Tuned>,
     /// As in `summary.json`.
     pub(super) baselines: Value,
+    /// What there was no time for.
+    pub(super) notes: Vec<String>,
 }
 
 /// Judges the network of `model`, and writes what is found into `insights`.
@@ -48,9 +51,17 @@ pub(super) fn judge(
     data: &RunData,
     scaling: &Scaling,
     insights: &mut Insights,
+    budget: &mut Budget,
 ) -> Result<Judged, RunError> {
-    let [train, valid, test] =
-        [PartName::Train, PartName::Valid, PartName::Test].map(|part| data.part(part, scaling));
+    // Where time is short, fewer rows are measured on.
+    let mut notes = Vec::new();
+    let [train_rows, valid_rows, test_rows] =
+        [(PartName::Train, 0.15), (PartName::Valid, 0.25), (PartName::Test, 0.35)]
+            .map(|(part, share)| budget.limited(part, data.rows(part), share, &mut notes));
+    let part = |name| data.part(name, scaling);
+    let train = some_of(part(PartName::Train), &train_rows);
+    let valid = some_of(part(PartName::Valid), &valid_rows);
+    let test = some_of(part(PartName::Test), &test_rows);
     let task = model.task;
     let plain = Calibration { metric, ..Calibration::default() };
     let mut valid_answers = match &valid {
@@ -78,7 +89,11 @@ pub(super) fn judge(
     stories::data(insights, model, data, scaling);
     let mut found = Value::Object(serde_json::Map::new());
     if let (Some(train), Some((judged, answers))) = (&train, judged) {
-        found = baselines(&data.encoding, train, valid.as_ref(), Some(judged));
+        // A linear model is fitted in about so many passes.
+        match budget.is_enough_for(30 * train.rows.len()) {
+            true => found = baselines(&data.encoding, train, valid.as_ref(), Some(judged)),
+            false => notes.push("for lack of time compared with no baseline".into()),
+        }
         insights.baselines = rivals(&found, &figures(Some(&answers.metrics)));
         let answered =
             Answered { data, part: judged, scores: &answers.scores, calibration: &calibration };
@@ -92,10 +107,17 @@ pub(super) fn judge(
             _ => {}
         }
         insights.intervals = intervals(&calibration, judged, &answers.scores);
-        insights.importance = importance(trainer, &data.encoding, &calibration, judged)?;
+        let shuffles = 3 * judged.data.features.width() * judged.rows.len().min(2_000);
+        if budget.is_enough_for(shuffles.min(400_000)) {
+            insights.importance = importance(trainer, &data.encoding, &calibration, judged)?;
+        }
     }
     let metrics = [trained, valid_answers.map(|a| a.metrics), test_answers.map(|a| a.metrics)];
-    Ok(Judged { metrics, calibration, tuned, baselines: found })
+    Ok(Judged { metrics, calibration, tuned, baselines: found, notes })
+}
+
+fn some_of<'a>(whole: Option<Part<'a>>, rows: &'a [usize]) -> Option<Part<'a>> {
+    whole.filter(|_| !rows.is_empty()).map(|whole| Part { rows, ..whole })
 }
 
 /// What a network says of some rows, and how good that is.

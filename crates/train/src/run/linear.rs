@@ -7,6 +7,8 @@ use thalweg_data::{Encoding, Raw, Scaling, Targets};
 use crate::judge::linear::{Design, Linear, Truth};
 use crate::{ClassCounts, LabelCounts, Part, RegressionSums};
 
+/// Rows of the design that judges.
+const JUDGED_AT_ONCE: usize = 1 << 16;
 /// Rows that are learned from at most.
 const ROWS: usize = 50_000;
 /// Products of rows, numbers of a row that are not 0, and outputs; what fits a second or two.
@@ -255,9 +257,14 @@ pub(super) fn linear(
             }
         }
     }
-    let design = reader.design(judged, judged.rows);
-    let loss = model.loss(&design, &truth(judged, judged.rows, &scales)?);
-    let said = model.say(&design);
+    // The design takes much more memory than the rows; large parts are judged piece by piece.
+    let (mut loss, mut said) = (0.0, Vec::new());
+    for rows in judged.rows.chunks(JUDGED_AT_ONCE) {
+        let design = reader.design(judged, rows);
+        let share = rows.len() as f64 / judged.rows.len() as f64;
+        loss += share * model.loss(&design, &truth(judged, rows, &scales)?);
+        said.extend(model.say(&design));
+    }
     let mut figures = figures(judged, &said, &scales, loss)?;
     figures.insert("trained_rows".into(), json!(rows.len()));
     figures.insert("penalty".into(), json!(1.0 / strength));

@@ -12,9 +12,9 @@ use super::VERSION;
 use super::balance::balanced;
 use super::blame::{configured, unbuilt};
 use super::calibration::Calibration;
-use super::checkpoint::Recorder;
+use super::checkpoint::{Budget, Recorder};
 use super::config::{Config, isa_named};
-use super::data::{PartName, RunData};
+use super::data::{PartName, RunData, refuse_failed};
 use super::defaults::shapes;
 use super::draft::Draft;
 use super::error::RunError;
@@ -25,7 +25,10 @@ use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
 use crate::judge::threshold::Tuned;
-use crate::{Checkpoint, EpochReport, History, Metrics, Observer, Stopped, TrainError, Trainer};
+use crate::{
+    Checkpoint, EpochReport, History, Metrics, Observer, Preflight, RangeTest, Stopped, TrainError,
+    Trainer,
+};
 
 /// Rows of a batch where nothing is learned.
 pub const EVALUATION_BATCH: usize = 256;
@@ -45,6 +48,8 @@ pub struct Session {
     /// Bytes that training needs for the network and its steps, as planned.
     pub planned_memory: usize,
     trainer: Trainer<Dag>,
+    /// The learning rate and why, where it was to be found.
+    pub lr_reason: Option<String>,
     /// Where the training goes on, of a run that is resumed.
     pub(super) from: Option<Checkpoint>,
 }
@@ -93,6 +98,8 @@ pub struct Outcome {
     pub calibration: Calibration,
     /// The best threshold of two classes on the validation rows, whether it was taken or not.
     pub tuned: Option<Tuned>,
+    /// What there was no time for.
+    pub notes: Vec<String>,
 }
 
 impl Session {
@@ -101,9 +108,11 @@ impl Session {
     /// # Errors
     /// [`RunError`]: whatever can be found out before the first step.
     pub fn prepare(draft: &Draft, source: &str, threads: usize) -> Result<Session, RunError> {
-        let loaded = draft.open(source)?;
-        let config = draft.resolve(source, &loaded)?;
-        let data = RunData::split(&config, loaded)?;
+        let (config, data) = RunData::learn(draft, source)?;
+        let checks = data.checks();
+        if !config.data.ignore_checks {
+            refuse_failed(&checks)?;
+        }
         let features = &data.learn.features;
         let scaling = Scaling::fit(features, data.rows(PartName::Train), config.data.standardise)?;
         let mut model = describe(&config, &data, &scaling);
@@ -125,12 +134,23 @@ impl Session {
         if let Err(error) = trainer.bind(model.sample(), config.train.seed) {
             return Err(unbuilt(draft, error, trainer.network(), &model.sample()));
         }
-        let mut insights = Insights::default();
+        let mut insights = Insights { checks, ..Insights::default() };
         insights.data.path.clone_from(&config.data.path);
-        let (planned_memory, from) = (0, None);
-        let mut session =
-            Session { config, data, scaling, model, insights, planned_memory, trainer, from };
+        let mut session = Session {
+            config,
+            data,
+            scaling,
+            model,
+            insights,
+            planned_memory: 0,
+            trainer,
+            lr_reason: None,
+            from: None,
+        };
         session.compile().map_err(|error| configured(draft, error, "train.loss"))?;
+        if draft.finds_lr() {
+            session.find_lr()?;
+        }
         Ok(session)
     }
 
@@ -143,13 +163,57 @@ impl Session {
         Ok(())
     }
 
+    /// Looks for the learning rate, and takes it.
+    fn find_lr(&mut self) -> Result<(), TrainError> {
+        let Session { data, scaling, trainer, config, .. } = self;
+        let Some(train) = data.part(PartName::Train, scaling) else { return Ok(()) };
+        let found = trainer.find_lr(&train, &config.train.fit_options(None))?;
+        self.lr_reason = Some(match found {
+            Some(RangeTest { lr, losses: (first, least), least_at }) => {
+                // Two digits: more would say what is not known.
+                let lr = format!("{lr:.1e}").parse().unwrap_or(lr);
+                config.train.lr = lr;
+                format!(
+                    "{lr:e}, where the loss fell fastest in a range test from 1e-6 to 1 ({first:.4} at first, \
+                     {least:.4} at best, at rate {least_at:.1e})"
+                )
+            }
+            None => format!(
+                "{:e}, the default: no rate from 1e-6 to 1 made the loss fall",
+                config.train.lr
+            ),
+        });
+        Ok(())
+    }
+
+    /// Tries the training out on one batch, for about `limit`; changes nothing in it.
+    ///
+    /// # Errors
+    /// [`RunError::Train`].
+    pub fn preflight(&mut self, limit: Duration) -> Result<Option<Preflight>, RunError> {
+        let Session { data, scaling, trainer, config, .. } = self;
+        let Some(train) = data.part(PartName::Train, scaling) else { return Ok(None) };
+        let valid = data.part(PartName::Valid, scaling);
+        let options = config.train.fit_options(None);
+        let found = trainer.preflight(&train, valid.as_ref(), &options, limit)?;
+        self.insights.preflight.clone_from(&found.checks);
+        Ok(Some(found))
+    }
+
+    /// Whether the training goes on with a run that was begun before.
+    #[must_use]
+    pub fn is_resumed(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// The number of trained numbers.
     #[must_use]
     pub fn parameters(&self) -> usize {
         self.trainer.store().numel()
     }
 
-    /// Trains, measures and saves, from the beginning or from where a resumed run stands. `max_time` limits the fit alone. An
+    /// Trains, measures and saves, from the beginning or from where a resumed run stands. `max_time` limits all of
+    /// it, saving included: where it is short, fewer rows are measured on. An
     /// interrupted training is saved so that it can be used and resumed; it is not measured on the test rows.
     ///
     /// # Errors
@@ -161,14 +225,16 @@ impl Session {
         observer: &mut dyn Observer,
     ) -> Result<Outcome, RunError> {
         self.begin(&folder)?;
-        let options = self.config.train.fit_options(max_time);
+        let options = self.config.train.fit_options(None);
+        let measured = [PartName::Valid, PartName::Test].map(|part| self.data.rows(part).len());
+        let mut budget = Budget::new(max_time, measured.iter().sum());
         let Session { data, scaling, trainer, model, config, from, insights, .. } = &mut self;
         let [train, valid] =
             [PartName::Train, PartName::Valid].map(|part| data.part(part, scaling));
         let Some(train) = train else {
             return Err(DataError::NoRows { what: "train" }.into());
         };
-        let mut recorder = Recorder::new(&mut folder, observer);
+        let mut recorder = Recorder::new(&mut folder, observer, &mut budget);
         let history = match from {
             Some(from) => trainer.resume(&train, valid.as_ref(), &options, from, &mut recorder),
             None => trainer.fit(&train, valid.as_ref(), &options, &mut recorder),
@@ -178,6 +244,7 @@ impl Session {
             return Err(error);
         }
         let history = history?;
+        insights.health.clone_from(&history.health);
         let mut summary = Summary {
             task: model.task,
             train: Value::Null,
@@ -203,10 +270,12 @@ impl Session {
                 insights,
                 calibration,
                 tuned: None,
+                notes: vec![],
             });
         }
-        let judged = judge(trainer, model, config.train.metric, data, scaling, insights)?;
-        let Judged { metrics, calibration, tuned, baselines } = judged;
+        let judged =
+            judge(trainer, model, config.train.metric, data, scaling, insights, &mut budget)?;
+        let Judged { metrics, calibration, tuned, baselines, notes } = judged;
         model.calibration = calibration;
         summary.baselines = baselines;
         [summary.train, summary.valid, summary.test] =
@@ -214,7 +283,15 @@ impl Session {
         let [.., test] = metrics;
         self.end(folder, &history, total_steps, &summary)?;
         let Session { insights, model, .. } = self;
-        Ok(Outcome { summary, history, test, insights, calibration: model.calibration, tuned })
+        Ok(Outcome {
+            summary,
+            history,
+            test,
+            insights,
+            calibration: model.calibration,
+            tuned,
+            notes,
+        })
     }
 
     /// Writes what says what the run is.

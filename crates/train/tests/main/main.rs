@@ -4,6 +4,7 @@ mod data;
 mod determinism;
 mod errors;
 mod generate;
+mod health;
 mod judge;
 mod kinds;
 mod labels;

@@ -20,6 +20,7 @@ use self::format::Format;
 pub(crate) use self::format::is_table_name;
 use self::input::Location;
 use self::pipeline::{Take, in_order, one_by_one};
+use crate::bad::Bad;
 use crate::detect::Found;
 use crate::error::{DataError, thousands};
 use crate::files::Files;
@@ -27,9 +28,6 @@ use crate::options::SourceOptions;
 use crate::place::Place;
 use crate::source::found;
 use crate::tabular::chunk::{Cells, Chunk};
-
-/// Rows that were left out and are listed one by one, at most.
-const LISTED: usize = 10;
 
 /// A table in one file or in several.
 #[derive(Debug, Clone)]
@@ -204,16 +202,15 @@ impl TableSource {
     }
 
     fn no_rows(&self, bad: &Bad) -> DataError {
-        let (problem, hint) = match (bad.count, self.head.header) {
+        let (problem, hint): (String, &str) = match (bad.count(), self.head.header) {
             (0, true) => (
                 "there is a line with the names of the columns and no row".into(),
-                "bring rows, or set header = false where the first line is one".into(),
+                "bring rows, or set header = false where the first line is one",
             ),
-            (0, false) => ("there is no row in it".into(), "bring rows".into()),
-            (count, _) => (
-                format!("all {} rows are bad", thousands(count)),
-                bad.listed.first().cloned().unwrap_or_default(),
-            ),
+            (0, false) => ("there is no row in it".into(), "bring rows"),
+            (count, _) => {
+                (format!("all {} rows are bad", thousands(count)), bad.first().unwrap_or_default())
+            }
         };
         DataError::content(self.file(), problem, hint)
     }
@@ -234,32 +231,5 @@ impl Rows {
             }
             false => Err(error),
         }
-    }
-}
-
-/// What was left out.
-#[derive(Debug, Default)]
-pub(crate) struct Bad {
-    count: u64,
-    listed: Vec<String>,
-}
-
-impl Bad {
-    /// Adds some.
-    pub(crate) fn add(&mut self, bad: Vec<DataError>) {
-        self.count += bad.len() as u64;
-        let room = LISTED.saturating_sub(self.listed.len());
-        self.listed.extend(bad.iter().take(room).map(DataError::message));
-    }
-
-    /// How many there were and what was wrong with the first ones, where there were any.
-    pub(crate) fn note(&self) -> Option<String> {
-        if self.count == 0 {
-            return None;
-        }
-        let more = self.count as usize - self.listed.len();
-        let more =
-            if more > 0 { format!("; and {} more", thousands(more as u64)) } else { String::new() };
-        Some(format!("{} left out: {}{more}", thousands(self.count), self.listed.join("; ")))
     }
 }

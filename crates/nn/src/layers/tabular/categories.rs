@@ -8,13 +8,13 @@ use crate::init::Init;
 use crate::layers::{Embedding, checked, origin};
 use crate::{Forward, Module};
 
-/// Category columns of different sizes, each as numbers, one after the other: a column with `dim` 0 as the one-hot vector of its
-/// `size` ids, any other as a learned vector of `dim` numbers (entity embeddings,
-/// [Guo and Berkhahn 2016](https://arxiv.org/abs/1604.06737)).
+/// Category columns of different sizes, each as numbers, one after the other: a column with `dim` 0 as the one-hot
+/// vector of its `size` ids, any other as a learned vector of `dim` numbers (entity embeddings, [Guo and Berkhahn
+/// 2016](https://arxiv.org/abs/1604.06737)).
 ///
-/// Shapes: ids `i64` `[N, columns] → [N, Σ (dim or size)]`. Parameters: `tables.I.weight` `[size, dim]` for the I-th column
-/// that has vectors, N(0, 1/dim) at first, so that a vector is about as long as a one-hot one. Errors: an input of another shape or type, no
-/// columns, a size of 0; at run time, an id outside its column's `0..size`.
+/// Shapes: ids `i64` `[N, columns] → [N, Σ (dim or size)]`. Parameters: `tables.I.weight` `[size, dim]` for the I-th
+/// column that has vectors, N(0, 1/dim) at first, so that a vector is about as long as a one-hot one. Errors: an input
+/// of another shape or type, no columns, a size of 0; at run time, an id outside its column's `0..size`.
 ///
 /// ```
 /// use thalweg_graph::Tensor;

@@ -7,11 +7,11 @@ use thalweg_graph::{DType, Layer, OpError, Tensor};
 use crate::layers::{checked, origin};
 use crate::{Forward, Module};
 
-/// The columns `start..start + len` of each row: `[N, width] → [N, len]`, or `[N, shape…]` where a shape is given. Where they
-/// are ids, they become `i64`.
+/// The columns `start..start + len` of each row: `[N, width] → [N, len]`, or `[N, shape…]` where a shape is given.
+/// Where they are ids, they become `i64`.
 ///
-/// No parameters. Errors: an input that is not `[N, width]`, no columns, columns behind the last one, a shape of another
-/// number of elements.
+/// No parameters. Errors: an input that is not `[N, width]`, no columns, columns behind the last one, a shape of
+/// another number of elements.
 ///
 /// ```
 /// use thalweg_graph::{DType, Tensor};

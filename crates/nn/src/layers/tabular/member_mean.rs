@@ -23,9 +23,10 @@ pub enum Answer {
     Labels,
 }
 
-/// The end of a network of members, who learn each for themselves and answer together: in training the identity on
-/// `[N, members, outputs]`, in use their mean `[N, outputs]`. Of [numbers](Answer::Numbers) that is `Σ_m y_m / M`; of classes it is the log of the mean
-/// probability, `ln Σ_m softmax(y_m)/M`, of which the softmax is that mean; of labels the logit of the mean of `σ(y_m)`.
+/// The end of a network of members, who learn each for themselves and answer together: in training the identity on `[N,
+/// members, outputs]`, in use their mean `[N, outputs]`. Of [numbers](Answer::Numbers) that is `Σ_m y_m / M`; of
+/// classes it is the log of the mean probability, `ln Σ_m softmax(y_m)/M`, of which the softmax is that mean; of labels
+/// the logit of the mean of `σ(y_m)`.
 ///
 /// No parameters. Errors: an input that is not `[N, members, outputs]` of floats, no members.
 ///

@@ -9,16 +9,15 @@ use crate::layers::{check_dtype, forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module};
 
-/// A linear layer for each of several members of an ensemble, side by side in one product: what member m says is
-/// `y_m = x_m·W_mᵀ + b_m`, and no member sees another. Where all share one matrix, as in BatchEnsemble
-/// ([Wen, Tran and Ba 2020](https://arxiv.org/abs/2002.06715)) and TabM
-/// ([Gorishniy et al. 2024](https://arxiv.org/abs/2410.24210)), each scales its inputs and its outputs:
-/// `y_m = ((x_m ∘ r_m)·Wᵀ) ∘ s_m + b_m`.
+/// A linear layer for each of several members of an ensemble, side by side in one product: what member m says is `y_m =
+/// x_m·W_mᵀ + b_m`, and no member sees another. Where all share one matrix, as in BatchEnsemble ([Wen, Tran and Ba
+/// 2020](https://arxiv.org/abs/2002.06715)) and TabM ([Gorishniy et al. 2024](https://arxiv.org/abs/2410.24210)), each
+/// scales its inputs and its outputs: `y_m = ((x_m ∘ r_m)·Wᵀ) ∘ s_m + b_m`.
 ///
-/// Shapes: `[N, members, in] → [N, members, out]`; `[N, in]` stands for the same input to each. Parameters: `weight` `[members, out, in]`, or
-/// shared `[out, in]`, and `bias` `[members, out]`, uniform in ±1/√in at first; shared also `r` `[members, in]` and `s`
-/// `[members, out]`, ones at first. The first layer of a network of members needs something that tells them apart: `r` of random
-/// signs ([`MemberLinear::signs`]). Errors: another shape or type, a size of 0.
+/// Shapes: `[N, members, in] → [N, members, out]`; `[N, in]` stands for the same input to each. Parameters: `weight`
+/// `[members, out, in]`, or shared `[out, in]`, and `bias` `[members, out]`, uniform in ±1/√in at first; shared also
+/// `r` `[members, in]` and `s` `[members, out]`, ones at first. The first layer of a network of members needs something
+/// that tells them apart: `r` of random signs ([`MemberLinear::signs`]). Errors: another shape or type, a size of 0.
 ///
 /// ```
 /// use thalweg_graph::{DType, Tensor};
@@ -69,8 +68,8 @@ impl MemberLinear {
         }
     }
 
-    /// Lets the inputs' scales begin as random signs; it means nothing where each member has its matrix. It makes the scales
-    /// anew, so it comes before the layer is shared or bound.
+    /// Lets the inputs' scales begin as random signs; it means nothing where each member has its matrix. It makes the
+    /// scales anew, so it comes before the layer is shared or bound.
     #[must_use]
     #[track_caller]
     pub fn signs(mut self) -> MemberLinear {

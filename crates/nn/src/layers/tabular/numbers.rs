@@ -9,18 +9,18 @@ use crate::layers::{check_dtype, forward_in, needs_one, origin};
 use crate::param::Param;
 use crate::{Forward, Module};
 
-/// Number columns, each as `dim` numbers that are piecewise linear in it, bending at its `knots` (usually the quantiles of the training
-/// rows), so that a network can tell the parts of a column's range apart, as a tree does
-/// ([Gorishniy, Rubachev and Babenko 2022](https://arxiv.org/abs/2203.05556)). Between the T + 1 knots k of column j lie T
-/// pieces, and
+/// Number columns, each as `dim` numbers that are piecewise linear in it, bending at its `knots` (usually the quantiles
+/// of the training rows), so that a network can tell the parts of a column's range apart, as a tree does ([Gorishniy,
+/// Rubachev and Babenko 2022](https://arxiv.org/abs/2203.05556)). Between the T + 1 knots k of column j lie T pieces,
+/// and
 ///
-/// `e_t(x) = (x − k_t)/(k_{t+1} − k_t)`, held to at least 0 except in the first piece and to at most 1 except in the last;
-/// `y_j = x_j·a_j + b_j + Σ_t e_t(x_j)·W_jt`.
+/// `e_t(x) = (x − k_t)/(k_{t+1} − k_t)`, held to at least 0 except in the first piece and to at most 1 except in the
+/// last; `y_j = x_j·a_j + b_j + Σ_t e_t(x_j)·W_jt`.
 ///
-/// Shapes: `[N, columns] → [N, plain + bent·dim]`: first the columns of fewer than two knots, as they are, then the others'
-/// embeddings. Parameters: `weight` `[bent, T, dim]`, zeros at first, and `linear` and `bias` `[bent, dim]`, uniform in ±1/√dim; columns of fewer
-/// pieces than others do not use the last rows of their weight. Errors: another number of columns, another type than `f32`, a `dim` of 0, knots
-/// that are not finite and ascending.
+/// Shapes: `[N, columns] → [N, plain + bent·dim]`: first the columns of fewer than two knots, as they are, then the
+/// others' embeddings. Parameters: `weight` `[bent, T, dim]`, zeros at first, and `linear` and `bias` `[bent, dim]`,
+/// uniform in ±1/√dim; columns of fewer pieces than others do not use the last rows of their weight. Errors: another
+/// number of columns, another type than `f32`, a `dim` of 0, knots that are not finite and ascending.
 ///
 /// ```
 /// use thalweg_graph::{DType, Tensor};
@@ -135,10 +135,12 @@ impl Forward for PiecewiseLinear {
 ///
 /// `y_j = relu([sin(2π c_j x_j), cos(2π c_j x_j)]·W_j + b_j)`
 ///
-/// ([Gorishniy, Rubachev and Babenko 2022](https://arxiv.org/abs/2203.05556)). For columns whose effect goes up and down often.
+/// ([Gorishniy, Rubachev and Babenko 2022](https://arxiv.org/abs/2203.05556)). For columns whose effect goes up and
+/// down often.
 ///
-/// Shapes: `[N, columns] → [N, columns·dim]`. Parameters: `frequencies` `[columns, frequencies]`, N(0, sigma²) at first; `weight` `[columns, 2·frequencies, dim]`
-/// and `bias` `[columns, dim]`, uniform in ±1/√(2·frequencies). Errors: another number of columns, another type than `f32`, a size of 0.
+/// Shapes: `[N, columns] → [N, columns·dim]`. Parameters: `frequencies` `[columns, frequencies]`, N(0, sigma²) at
+/// first; `weight` `[columns, 2·frequencies, dim]` and `bias` `[columns, dim]`, uniform in ±1/√(2·frequencies). Errors:
+/// another number of columns, another type than `f32`, a size of 0.
 ///
 /// ```
 /// use thalweg_graph::{DType, Tensor};

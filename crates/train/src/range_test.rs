@@ -1,0 +1,120 @@
+//! Which learning rate: a range test, after [Smith 2015](https://arxiv.org/abs/1506.01186).
+
+use thalweg_nn::Network;
+
+use crate::error::TrainError;
+use crate::fit::{Fit, feed};
+use crate::monitor::BatchScores;
+use crate::options::FitOptions;
+use crate::part::Part;
+use crate::step::Place;
+use crate::trainer::Trainer;
+
+/// Steps of the test.
+const STEPS: usize = 100;
+/// The first rate and the last.
+const RATES: (f64, f64) = (1e-6, 1.0);
+/// What the mean of the losses keeps of the past.
+const MEMORY: f64 = 0.9;
+/// How much greater than the least the mean is where the test ends.
+const TOO_MUCH: f64 = 3.0;
+/// Steps to each side over which a slope is measured.
+const SPAN: usize = 3;
+
+/// The outcome of a range test.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RangeTest {
+    /// The rate that was found.
+    pub lr: f64,
+    /// The loss before, and the least on the way (means over some steps).
+    pub losses: (f64, f64),
+    /// The rate at which the loss was least.
+    pub least_at: f64,
+}
+
+impl<N: Network> Trainer<N> {
+    /// Looks for a learning rate: makes up to 100 steps on batches of `train`, at rates that grow from 10⁻⁶ to 1 by the same
+    /// factor, and takes the rate at which the loss (an exponential mean, 0.9) falls fastest before it is least. Every
+    /// value is put back. `None` where no rate makes the loss fall by 2 %.
+    ///
+    /// # Errors
+    /// As [`Trainer::fit`].
+    pub fn find_lr(
+        &mut self,
+        train: &Part,
+        options: &FitOptions,
+    ) -> Result<Option<RangeTest>, TrainError> {
+        let options = FitOptions { patience: None, ..options.clone() };
+        let mut fit = Fit::new(self, train, None, &options)?;
+        let values = fit.trainer.store.deep_clone();
+        let curve = fit.range_test();
+        fit.trainer.store = values;
+        fit.leave();
+        Ok(choose(&curve?))
+    }
+}
+
+fn rate(step: usize) -> f64 {
+    let share = step as f64 / (STEPS - 1) as f64;
+    RATES.0 * libm::pow(RATES.1 / RATES.0, share)
+}
+
+impl<N: Network> Fit<'_, N> {
+    /// The mean loss at each rate, as far as that makes sense.
+    fn range_test(&mut self) -> Result<Vec<f64>, TrainError> {
+        let (kind, options, train) = (self.goal.kind, self.options, self.train);
+        let (mut curve, mut mean, mut least) = (Vec::new(), 0.0, f64::INFINITY);
+        let mut batches = self.batches_of(0);
+        for step in 0..STEPS {
+            let rows = match batches.get(step) {
+                Some(rows) => rows.clone(),
+                None => {
+                    batches.extend(self.batches_of(step as u64));
+                    batches[step].clone()
+                }
+            };
+            let (compiled, cpu, store) = self.program(Place::Last, rows.len())?;
+            feed(compiled, train, options, kind, 1, &rows)?;
+            compiled.set(rate(step), [options.seed as i64, step as i64], 1.0);
+            let loss = BatchScores::of(compiled.run(cpu, store)?).loss;
+            mean = MEMORY * mean + (1.0 - MEMORY) * loss;
+            let unbiased = mean / (1.0 - libm::pow(MEMORY, (step + 1) as f64));
+            least = unbiased.min(least);
+            if !unbiased.is_finite() || unbiased > least * TOO_MUCH {
+                break;
+            }
+            curve.push(unbiased);
+        }
+        Ok(curve)
+    }
+}
+
+fn choose(curve: &[f64]) -> Option<RangeTest> {
+    let first = *curve.first()?;
+    let (bottom, least) = (curve.iter().copied().enumerate())
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .filter(|(_, least)| *least < first * 0.98)?;
+    let slope = |i: usize| curve[(i + SPAN).min(curve.len() - 1)] - curve[i.saturating_sub(SPAN)];
+    let steepest = (0..=bottom).min_by(|&a, &b| slope(a).total_cmp(&slope(b)))?;
+    Some(RangeTest { lr: rate(steepest), losses: (first, least), least_at: rate(bottom) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_where_the_loss_falls_fastest() {
+        let curve: Vec<f64> = (0..90)
+            .map(|i| match i {
+                0..40 => 2.0,
+                40..60 => 2.0 - (i - 40) as f64 * 0.05,
+                _ => 1.0 + (i - 60) as f64 * 0.04,
+            })
+            .collect();
+        let found = choose(&curve).unwrap_or_else(|| panic!("the loss falls"));
+        assert!(found.lr >= rate(40) && found.lr < rate(60) && found.least_at == rate(60));
+        assert_eq!(choose(&[2.0; 50]), None);
+        assert_eq!(choose(&[]), None);
+    }
+}
