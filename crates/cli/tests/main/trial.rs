@@ -6,7 +6,8 @@ use crate::support::{Place, last};
 fn a_dry_run_tries_out_and_writes_nothing() {
     let place = Place::new();
     let shown = place.ok(&["train", "--dry-run"]);
-    for words in ["initial loss", "ln 10", "every parameter gets one", "one batch", "for training"] {
+    for words in ["initial loss", "ln 10", "every parameter gets one", "one batch", "for training"]
+    {
         assert!(shown.out.contains(words), "{words}: {}", shown.out);
     }
     let found = last(&place.ok(&["train", "--dry-run", "--json"]).out);
