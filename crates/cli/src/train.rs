@@ -146,7 +146,7 @@ pub struct View {
 /// Trains what is prepared, shows it and says what to do next. `notes` are printed first; `started` is when the
 /// program's work began.
 pub fn carry_out(
-    session: Session,
+    mut session: Session,
     folder: RunFolder,
     notes: &[String],
     view: &View,
@@ -173,6 +173,7 @@ pub fn carry_out(
     let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
     let left = max_time.map(|limit| time_to_fit(limit, started.elapsed()));
     let mut progress = Progress::new(show, session.config.train.epochs);
+    session.insights.command = output::command();
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
     let interrupted = outcome.history.stopped == Stopped::Interrupted;
