@@ -61,6 +61,14 @@ pub fn overview(session: &Session, threads: usize) -> String {
     ];
     let attribution = data.attribution.map_or(String::new(), |by| format!("\n  {by}"));
     let notes: String = data.notes.iter().map(|note| format!("\n         {note}")).collect();
+    let shares: String =
+        [("train", PartName::Train), ("valid", PartName::Valid), ("test", PartName::Test)]
+            .into_iter()
+            .filter(|(_, part)| !data.columns.is_empty() && !data.rows(*part).is_empty())
+            .map(|(name, part)| {
+                format!("\n         {name:<5}  {}", data.distribution(part, &session.scaling))
+            })
+            .collect();
     let targets = match (model.task, model.classes.len()) {
         (Task::Classification, classes) => format!("{} classes", count(classes as u64)),
         (Task::Multilabel, labels) => format!("any of {} labels", count(labels as u64)),
@@ -70,7 +78,7 @@ pub fn overview(session: &Session, threads: usize) -> String {
         }
     };
     format!(
-        "data     {}: samples of {}, {targets}; rows: {}{notes}{attribution}\n{}\nnetwork  {}; {} parameters\n\
+        "data     {}: samples of {}, {targets}; rows: {}{shares}{notes}{attribution}\n{}\nnetwork  {}; {} parameters\n\
          memory   {} for training, as planned; {threads} thread{}",
         data.learn.name,
         model.sample(),

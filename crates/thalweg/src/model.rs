@@ -32,7 +32,7 @@ pub struct Model {
 /// What a network says of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
-    /// The most probable class, as the training data wrote it; the labels that hold, with `;` between them; or the number.
+    /// The class that is said, as the training data wrote it; the labels that hold, with `;` between them; or the number.
     pub answer: String,
     /// The probability of each of [`Model::classes`]; of a regression the numbers themselves.
     pub scores: Vec<f32>,
@@ -107,13 +107,9 @@ impl Model {
                 scores.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
             }
             _ => {
-                let mut best = 0;
-                for (place, score) in scores.iter().enumerate() {
-                    if *score > scores[best] {
-                        best = place;
-                    }
-                }
-                classes.get(best).cloned().unwrap_or_default()
+                let scores: Vec<f64> = scores.iter().map(|&score| score.into()).collect();
+                let said = self.inner.file.calibration.said(&scores);
+                classes.get(said).cloned().unwrap_or_default()
             }
         };
         Prediction { answer, scores: scores.to_vec() }

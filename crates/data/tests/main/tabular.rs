@@ -297,6 +297,7 @@ fn what_a_table_is_for_is_seen_in_its_columns() {
     assert_eq!(kind(&format!("p,q,r\n{colours}"), None).unwrap(), Kind::Table);
     let numbers = rows(&|i| format!("{i},{}\n", i * i));
     assert_eq!(kind(&format!("t,v\n{numbers}"), None).unwrap(), Kind::Series);
+    let numbers = rows(&|i| format!("{},{}\n", i * 7 % 100, i * i));
     assert_eq!(kind(&format!("t,v\n{numbers}"), Some("v")).unwrap(), Kind::Table);
 }
 

@@ -8,6 +8,7 @@ use thalweg_data::{Dataset, Encoding, Fractions, Loaded, Scaling, Split, open_de
 use super::config::Config;
 use super::draft::Draft;
 use super::error::RunError;
+use super::stories::distribution;
 use crate::Part;
 
 /// The parts of a run's data.
@@ -132,6 +133,12 @@ impl RunData {
             _ => &self.learn,
         };
         (!rows.is_empty()).then_some(Part { data, rows, scaling })
+    }
+
+    /// How the targets of a part are distributed, in words: the shares of classes, or the mean of numbers.
+    #[must_use]
+    pub fn distribution(&self, part: PartName, scaling: &Scaling) -> String {
+        self.part(part, scaling).map_or_else(String::new, |part| distribution(&part))
     }
 }
 

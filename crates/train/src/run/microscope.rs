@@ -7,7 +7,7 @@
 use serde::Serialize;
 use thalweg_data::{Dataset, Scaling};
 use thalweg_graph::{DType, Executor, Feed, StateId, States, Tensor, Value, grad};
-use thalweg_nn::{Dag, LayerSpec, NodeSpec, Param, Store, Updater, parameters};
+use thalweg_nn::{Dag, LayerSpec, Mode, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;
@@ -219,7 +219,7 @@ impl Microscope<'_> {
         let Trainer { network, loss, aim, .. } = self.trainer;
         let goal = Goal::new(loss, aim, data)?;
         let traced = trace(network, &Sample::from(&data.features), rows.len())?;
-        goal.check(&traced.output, &traced.x, thalweg_nn::Mode::Train)?;
+        goal.check(&traced.output, &traced.x, Mode::Train)?;
         let mut x_value = Value::zeros(traced.x.dtype(), traced.x.shape());
         match data.features.is_ids() {
             true => data.features.fill_ids(rows, x_value.as_mut_slice().unwrap_or_default())?,

@@ -58,7 +58,7 @@ pub(super) fn data(insights: &mut Insights, model: &ModelFile, data: &RunData, s
 }
 
 /// How the targets of a part are distributed, in words.
-fn distribution(part: &Part) -> String {
+pub(super) fn distribution(part: &Part) -> String {
     let n = part.rows.len().max(1) as f64;
     let shares = |names: &[String], counts: Vec<usize>| {
         let mut order: Vec<usize> = (0..names.len()).collect();
