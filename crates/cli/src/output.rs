@@ -86,21 +86,6 @@ pub fn threads(flag: Option<usize>) -> Result<usize, Failure> {
     }
 }
 
-/// The command that was given, as it can be typed again.
-pub fn command() -> String {
-    let word = |word: String| match word.is_empty() || word.contains(|c: char| !plain(c)) {
-        true => format!("'{}'", word.replace('\'', "'\\''")),
-        false => word,
-    };
-    let words = std::env::args_os().skip(1).map(|given| word(given.to_string_lossy().into_owned()));
-    std::iter::once("thalweg".to_string()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// Whether a shell takes a letter as it is.
-fn plain(c: char) -> bool {
-    c.is_alphanumeric() || "-_./=,:+%@".contains(c)
-}
-
 /// The executor for work without a config.
 pub fn cpu(flag: Option<usize>) -> Result<Cpu, Failure> {
     Ok(Cpu::new(threads(flag)?))

@@ -155,7 +155,6 @@ pub fn carry_out(
     };
     let left = max_time.map(|limit| limit.saturating_sub(started.elapsed()));
     let mut progress = Progress::new(show, session.config.train.epochs);
-    session.insights.command = output::command();
     let outcome = session.train(folder, left, &mut progress)?;
     drop(progress);
     let interrupted = outcome.history.stopped == Stopped::Interrupted;
