@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
-use thalweg_train::run::insights::Finding;
 use thalweg_train::run::insights::Finding;
 use thalweg_train::run::session::epoch_line;
 use thalweg_train::{BatchReport, Control, EpochReport, Observer, TrainScores};
@@ -186,21 +184,6 @@ impl Observer for Progress {
             (Show::People, Some(_)) | (Show::Nothing, _) => {}
         }
         self.control()
-    }
-
-    fn finding(&mut self, finding: &Finding) {
-        let Finding { layer, epoch, saw, try_this, .. } = finding;
-        let place = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
-        let said = format!("epoch {epoch}: {place}{saw} → {try_this}");
-        match (self.show, &self.live) {
-            (Show::People, None) => output::remark(format!("! {said}")),
-            (Show::Json, _) => {
-                self.unheard |= output::json(&json!({ "finding": finding })).is_err();
-            }
-            (Show::People, Some(_)) | (Show::Nothing, _) => {}
-        }
-        self.view.findings.push(said);
-        self.draw();
     }
 }
 

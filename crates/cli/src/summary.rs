@@ -94,12 +94,7 @@ pub fn overview(session: &Session, threads: usize) -> String {
 /// What trying out has shown: a line where all is well, else one for each thing that is not.
 pub fn preflight(found: &Preflight) -> Vec<String> {
     let time = found.step.as_secs_f64() * found.steps as f64;
-    let cost = format!(
-        "{} steps of {}, about {}",
-        count(found.steps),
-        seconds(found.step.as_secs_f64()),
-        seconds(time)
-    );
+    let cost = format!("{} steps, about {}", count(found.steps), seconds(time));
     let said: Vec<String> =
         found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
     let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];

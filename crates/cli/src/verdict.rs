@@ -12,7 +12,7 @@ pub fn verdict(outcome: &Outcome) -> Vec<(&'static str, Vec<String>)> {
     let Outcome { insights, calibration, tuned, .. } = outcome;
     let parts = [
         ("baseline", insights.baselines.iter().map(against).collect()),
-        ("", unbeaten(&insights.baselines).into_iter().collect()),
+        ("", unbeaten(&insights.baselines, judged_rows(outcome)).into_iter().collect()),
         ("answers", answers(insights, calibration, tuned.as_ref())),
         ("columns", columns(insights).into_iter().collect()),
     ];
@@ -36,7 +36,7 @@ fn figure(rival: &Rival, value: f64) -> String {
 }
 
 /// Plain words where the network is not better than something simpler.
-fn unbeaten(rivals: &[Rival]) -> Option<String> {
+fn unbeaten(rivals: &[Rival], rows: f64) -> Option<String> {
     // The last ones are the harder ones.
     let rival = rivals.iter().rev().find(|rival| !rival.beaten)?;
     let advice = match rival.name.as_str() {
@@ -49,8 +49,21 @@ fn unbeaten(rivals: &[Rival]) -> Option<String> {
              learning rate (--lr)"
         }
     };
+    // One standard error of a share of so many rows.
+    let chance = (rival.value * (1.0 - rival.value) / rows).max(0.0).sqrt();
+    let close = rival.metric == "accuracy" && rival.value - rival.network <= chance;
+    let close = if close { ", a difference that chance gives with so few rows" } else { "" };
     let (network, value) = (figure(rival, rival.network), figure(rival, rival.value));
-    Some(format!("The network does not beat {} ({network} against {value}): {advice}.", rival.name))
+    Some(format!(
+        "The network does not beat {} ({network} against {value}{close}): {advice}.",
+        rival.name
+    ))
+}
+
+/// How many rows the figures are of that are compared.
+fn judged_rows(outcome: &Outcome) -> f64 {
+    let parts = [&outcome.summary.test, &outcome.summary.valid];
+    parts.iter().find_map(|part| part["rows"].as_f64()).unwrap_or(1.0)
 }
 
 /// How its answers are read.

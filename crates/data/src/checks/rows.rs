@@ -105,6 +105,9 @@ pub(super) fn of_shares(classes: &[(String, [u64; 3])]) -> Vec<Check> {
     let (Some((rows, rare)), Some((most, frequent))) = (rarest, counts.max()) else {
         return vec![];
     };
+    if rare == frequent {
+        return vec![];
+    }
     let saw = format!(
         "'{frequent}' has {} of the rows to learn from, '{rare}' {}",
         super::percent(most as usize, all as usize),

@@ -256,3 +256,54 @@ impl std::fmt::Display for Finding {
         write!(f, "{layer}{of}{saw} → {try_this}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Timing, TrainScores};
+
+    fn epochs(losses: &[f64], grad_norms: &[f64]) -> Vec<EpochReport> {
+        let epoch = |(i, (&loss, &grad_norm)): (usize, (&f64, &f64))| EpochReport {
+            epoch: i + 1,
+            steps: i as u64 + 1,
+            rows: 1,
+            lr: 0.1,
+            train: TrainScores { loss, accuracy: None },
+            valid: None,
+            grad_norm,
+            skipped_steps: 0,
+            timing: Timing::default(),
+        };
+        losses.iter().zip(grad_norms).enumerate().map(epoch).collect()
+    }
+
+    fn kinds(found: &[Finding]) -> Vec<(&str, &str, usize)> {
+        found.iter().map(|f| (f.kind.as_str(), f.layer.as_str(), f.epoch)).collect()
+    }
+
+    #[test]
+    fn what_is_ill_is_found_once() {
+        let mut health = Health::default();
+        let one = epochs(&[1.0], &[1.0]);
+        for _ in 0..ENOUGH {
+            let grads = vec![("0.weight".to_string(), 1e-9), ("2.weight".to_string(), 1.0)];
+            let seen = Seen { grads, ..Seen::default() };
+            health.add(seen, vec![("2.weight".to_string(), 0.5), ("0.weight".to_string(), 0.001)]);
+        }
+        let found = health.judge(&one);
+        assert_eq!(kinds(&found), [("update_ratio", "2", 1), ("vanishing", "0", 1)]);
+        health.add(Seen::default(), vec![("2.weight".to_string(), 0.5)]);
+        assert!(health.judge(&one).is_empty());
+        assert_eq!(health.findings.len(), 2);
+    }
+
+    #[test]
+    fn curves_tell_of_explosions_and_plateaus() {
+        let of = |losses: &[f64], norms: &[f64]| of_curves(&epochs(losses, norms));
+        assert_eq!(kinds(&of(&[1.0, 1.0], &[0.1, 50.0])), [("exploding", "", 0)]);
+        assert!(of(&[1.0, 1.0], &[0.1, 5.0]).is_empty());
+        assert_eq!(kinds(&of(&[1.0; 11], &[1.0; 11])), [("plateau", "", 0)]);
+        let falling: Vec<f64> = (0..11).map(|i| 1.0 - 0.05 * f64::from(i)).collect();
+        assert!(of(&falling, &[1.0; 11]).is_empty());
+    }
+}

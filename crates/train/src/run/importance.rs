@@ -14,8 +14,10 @@ use crate::{Metrics, Part, Trainer};
 const ROWS: usize = 2_000;
 /// Shuffles of each column.
 const REPEATS: usize = 3;
-/// Rows times columns times shuffles at most; fewer rows where that is more.
-const WORK: usize = 400_000;
+/// Multiplications by weights at most; fewer rows where that is more.
+const WORK: usize = 20_000_000_000;
+/// Numbers of all rows at most.
+const NUMBERS: usize = 1 << 22;
 /// The streams of the shuffles.
 const STREAM: u64 = 10 << 60;
 
@@ -28,7 +30,9 @@ pub(super) fn importance(
 ) -> Result<Vec<Importance>, RunError> {
     let Encoding::Table(table) = encoding else { return Ok(vec![]) };
     let places = table.places();
-    let most = (WORK / (places.len() * REPEATS).max(1)).clamp(50, ROWS);
+    // A little is to be done for a row of even the smallest network.
+    let of_row = (places.len() * REPEATS).max(1) * (trainer.store().numel() + 5_000);
+    let most = (WORK / of_row).min(NUMBERS / judged.data.features.width()).clamp(50, ROWS);
     let mut chosen = permutation(0, STREAM, judged.rows.len());
     chosen.truncate(most);
     chosen.sort_unstable();

@@ -35,7 +35,13 @@ enum Piece {
     Tokens(usize),
 }
 
-/// What samples are made of; `None` where a linear model cannot read them.
+impl Piece {
+    fn width(self) -> usize {
+        if let Piece::Tokens(length) = self { length } else { 1 }
+    }
+}
+
+/// What samples are made of, as far as a linear model reads it: pictures and recordings in a table it does not; `None` where a linear model cannot read them.
 fn pieces(encoding: &Encoding, part: &Part) -> Option<Vec<Piece>> {
     let width = part.data.features.width();
     let pieces = match encoding {
@@ -55,7 +61,12 @@ fn pieces(encoding: &Encoding, part: &Part) -> Option<Vec<Piece>> {
         }
         _ => return None,
     };
-    (width <= WIDEST).then_some(pieces)
+    (numbers(&pieces) <= WIDEST).then_some(pieces)
+}
+
+/// Numbers of a sample that are looked at.
+fn numbers(pieces: &[Piece]) -> usize {
+    pieces.iter().map(|piece| piece.width()).sum()
 }
 
 /// How samples become rows of a design.
@@ -150,8 +161,7 @@ impl Reader {
 fn cut<'a>(pieces: &'a [Piece], sample: &'a [f32]) -> impl Iterator<Item = (Piece, &'a [f32])> {
     let mut rest = sample;
     pieces.iter().map(move |&piece| {
-        let width = if let Piece::Tokens(length) = piece { length } else { 1 };
-        let (values, after) = rest.split_at(width.min(rest.len()));
+        let (values, after) = rest.split_at(piece.width().min(rest.len()));
         rest = after;
         (piece, values)
     })
@@ -226,8 +236,9 @@ pub(super) fn linear(
 ) -> Option<(&'static str, Value)> {
     let pieces = pieces(encoding, train)?;
     let outputs = truth(train, &[], &[])?.outputs();
-    let rows = (WORK / (pieces.len() * outputs).max(1)).clamp(FEWEST_ROWS, ROWS);
-    if rows * pieces.len() * outputs > 4 * WORK {
+    let of_row = (numbers(&pieces) * outputs).max(1);
+    let rows = (WORK / of_row).clamp(FEWEST_ROWS, ROWS);
+    if rows * of_row > 4 * WORK {
         return None;
     }
     let rows = some_rows(train, rows);

@@ -7,7 +7,7 @@
 use serde::Serialize;
 use thalweg_data::{Dataset, Scaling};
 use thalweg_graph::{DType, Executor, Feed, StateId, States, Tensor, Value, grad};
-use thalweg_nn::{Dag, LayerSpec, NodeSpec, Param, Store, Updater, parameters};
+use thalweg_nn::{Dag, LayerSpec, Mode, NodeSpec, Param, Store, Updater, parameters};
 
 use super::error::RunError;
 use super::findings::findings;

@@ -64,7 +64,7 @@ fn dead_units_are_found_once_and_the_weights_are_the_same_without() {
 }
 
 #[test]
-fn saturated_units_and_gradients_that_vanish_are_found() {
+fn saturated_units_are_found() {
     let net = Sequential::new().flatten().linear(40).tanh().linear(20).tanh().linear(10);
     let saturate = |trainer: &mut Trainer<Sequential>| set(trainer, "1.bias", 30.0);
     let (_, _, told) = train(net, saturate, true);
@@ -74,7 +74,7 @@ fn saturated_units_and_gradients_that_vanish_are_found() {
 }
 
 #[test]
-fn wild_steps_and_overfitting_are_found() {
+fn overfitting_is_found_once() {
     let mut noisy = linear(60, 3.0);
     noisy.name = "noisy".into();
     let set = Set::new(noisy, thalweg_data::Fractions { valid: 0.4, test: 0.0 });
@@ -85,13 +85,6 @@ fn wild_steps_and_overfitting_are_found() {
     let kinds: Vec<&str> = told.0.iter().map(|finding| finding.kind.as_str()).collect();
     assert!(kinds.contains(&"overfitting"), "{:?}", told.0);
     assert_eq!(kinds.iter().filter(|kind| **kind == "overfitting").count(), 1);
-
-    let digits = digits();
-    let mut wild = classifier(mlp(20, 10), adam());
-    let mut told = Told::default();
-    let options = FitOptions { ..super::data::options(1, 16, 3.0) };
-    wild.fit(&digits.train(), None, &options, &mut told).unwrap();
-    assert!(told.0.iter().any(|finding| finding.kind == "update_ratio"), "{:?}", told.0);
 }
 
 fn preflight(trainer: &mut Trainer<Sequential>, lr: f64) -> Preflight {

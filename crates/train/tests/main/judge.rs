@@ -1,11 +1,16 @@
 //! Judging against the numbers of scikit-learn in `tests/golden/judge.json`, which `judge.py` beside it wrote.
 
 use serde_json::Value;
+use thalweg_data::{Dataset, Features, Raw, Scaling, Targets};
+use thalweg_train::Part;
 use thalweg_train::judge::calibration::{
     bins, brier, expected_error, log_loss, probabilities, stated, temperature,
 };
+use thalweg_train::judge::conformal::set;
 use thalweg_train::judge::curves::Ranking;
 use thalweg_train::judge::linear::{Design, Linear, Truth};
+use thalweg_train::judge::threshold::Metric;
+use thalweg_train::run::{Calibration, Task};
 
 fn golden(part: &str) -> Vec<Value> {
     let text = include_str!("../golden/judge.json");
@@ -113,4 +118,39 @@ fn labels_are_regressed_one_by_one() {
     for (pair, z) in z.chunks(2).zip(single) {
         assert!((pair[0] - z).abs() < 1e-5 && (pair[1] + z).abs() < 1e-5, "{pair:?} against {z}");
     }
+}
+
+#[test]
+fn a_calibration_is_learned_and_kept_to_the_bit() {
+    let (rows, mut logits, mut labels) = (400u64, Vec::new(), Vec::new());
+    for row in 0..rows {
+        // Logits that claim three times what is true.
+        let z = crate::data::noise(row) * 2.0;
+        let truth = f64::from(crate::data::noise(10_000 + row) + 1.0) / 2.0;
+        labels.push(i64::from(truth < 1.0 / (1.0 + f64::from(-z).exp())));
+        logits.extend([0.0, 3.0 * z]);
+    }
+    let names = vec!["no".to_owned(), "yes".to_owned()];
+    let features = Features::new(Raw::F32(vec![0.0; rows as usize]), vec![1]).unwrap();
+    let data = Dataset::new("s", features, Targets::Classes { labels, names }).unwrap();
+    let scaling = Scaling { full_scale: 1.0, mean: vec![0.0], std: vec![1.0] };
+    let all: Vec<usize> = (0..rows as usize).collect();
+    let part = Part { data: &data, rows: &all, scaling: &scaling };
+    let learn = |part: &Part, logits: &[f32]| {
+        Calibration::learn(Task::Classification, Metric::Accuracy, part, logits).0
+    };
+    let learned = learn(&part, &logits);
+    assert!((2.0..4.5).contains(&learned.temperature), "{learned:?}");
+    assert_eq!((learned.rows, learned.threshold), (400, 0.5));
+    let text = serde_json::to_string(&learned).unwrap();
+    assert_eq!(serde_json::from_str::<Calibration>(&text).unwrap(), learned);
+    // Sets of 90 % hold about that share of the rows that they were made of.
+    let bound = learned.strangeness[0].bound(0.9);
+    let p = learned.probabilities(&logits, 2);
+    let Targets::Classes { labels, .. } = &data.targets else { panic!("classes") };
+    let held = p.chunks(2).zip(labels).filter(|(p, y)| set(p, bound).contains(&(**y as usize)));
+    assert!((0.9..0.93).contains(&(held.count() as f64 / 400.0)));
+    // Few rows teach nothing.
+    let few = Part { rows: &all[..10], ..part };
+    assert!(learn(&few, &logits[..20]).is_none());
 }

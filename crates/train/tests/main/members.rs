@@ -97,5 +97,5 @@ fn mixed_targets_are_those_of_every_member() {
     assert!(trainer.evaluate(&set.train(), 256).unwrap().accuracy() > Some(0.85));
     let mut wrong = Trainer::new(apart(2, 4, Answer::Classes), Mse::default(), adam()).threads(1);
     let error = fit(&mut wrong, &set, &options).unwrap_err();
-    assert!(error.message().contains("2 × 4 for each row"), "{error}");
+    assert!(error.message().contains("puts out 4 for each row"), "{error}");
 }
