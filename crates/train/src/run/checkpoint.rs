@@ -125,7 +125,8 @@ impl Observer for Recorder<'_> {
     fn standing(&mut self, standing: &Standing<'_>) -> Control {
         let since = self.saved.elapsed();
         let is_time = standing.is_between_epochs() || since >= OFTEN;
-        if !standing.is_last() && !(is_time && since >= self.saving * SELDOM) {
+        let is_due = is_time && since >= self.saving * SELDOM;
+        if !is_due && !standing.is_last() {
             return Control::Go;
         }
         let began = Instant::now();
