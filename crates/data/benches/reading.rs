@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         [] => {
             let path = folder.path().join("numbers.csv");
             std::fs::write(&path, numbers())?;
-            (path.display().to_string(), COLUMNS.to_string())
+            (path.display().to_string(), "y".into())
         }
         _ => return Err("usage: reading [FILE --target COLUMN]".into()),
     };
@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn numbers() -> String {
     let mut random = Philox::new(0, 0);
     let names: Vec<String> = (1..=COLUMNS).map(|i| format!("x{i}")).collect();
-    let mut text = names.join(",").replace(&format!("x{COLUMNS}"), &COLUMNS.to_string());
+    let mut text = names.join(",").replace(&format!("x{COLUMNS}"), "y");
     for i in 0..ROWS * COLUMNS {
         let end = if i % COLUMNS == 0 { '\n' } else { ',' };
         let number = random.next_u64() as f64 / u64::MAX as f64 * 200.0 - 100.0;
