@@ -221,17 +221,19 @@ fn the_preset_learns_by_all_its_columns() {
         let grads = grad(&loss, &wrt).unwrap();
         let cpu = Cpu::new(2);
         for ((path, _), slope) in params.iter().zip(&grads) {
-            let slope = cpu.run(&[slope.clone()], &[], &[], &mut store).unwrap()[0].to_f64();
+            let slope =
+                cpu.run(std::slice::from_ref(slope), &[], &[], &mut store).unwrap()[0].to_f64();
             assert!(slope.iter().any(|slope| *slope != 0.0), "{path} gets no gradient");
         }
         let lr = Tensor::scalar(1e-2, DType::F64);
         let updater = Updater::new(AdamW::default());
         let update = updater.build(&mut store, &params, &grads, &loss, &lr).unwrap();
-        let mut step = || cpu.run(&[loss.clone()], &update.writes, &[], &mut store).unwrap();
+        let mut step =
+            || cpu.run(std::slice::from_ref(&loss), &update.writes, &[], &mut store).unwrap();
         let losses: Vec<f64> = (0..5).map(|_| step()[0].to_f64()[0]).collect();
         assert!(losses[4] < losses[0], "{losses:?}");
         // Nothing of it runs by a reference kernel.
-        let program = cpu.compile(&[], &[loss.clone()], &update.writes).unwrap();
+        let program = cpu.compile(&[], std::slice::from_ref(&loss), &update.writes).unwrap();
         assert!(program.slow_ops().is_empty(), "{:?}", program.slow_ops());
     });
 }

@@ -159,7 +159,7 @@ impl Columnar {
                 let part = batch.slice(start, step.min(batch.num_rows() - start));
                 let (mut rows, begin) = (Rows::of(place.clone()), first + start as u64);
                 let job = move || {
-                    rows.columns = part.columns().iter().map(|column| cells(column)).collect();
+                    rows.columns = part.columns().iter().map(cells).collect();
                     rows.at.extend(begin + 1..=begin + part.num_rows() as u64);
                     Ok(rows)
                 };

@@ -25,7 +25,7 @@ pub(super) struct Dialect {
 }
 
 impl Dialect {
-    fn reader<'a>(delimiter: u8, text: &'a str) -> Reader<&'a [u8]> {
+    fn reader(delimiter: u8, text: &str) -> Reader<&[u8]> {
         ReaderBuilder::new()
             .delimiter(delimiter)
             .quoting(quotes(delimiter))
