@@ -74,7 +74,7 @@ mod tests {
         assert_eq!((many.rows, many.scores.len()), (9_999, 500));
         // Never less than the exact rank, and not by more than a step of what is kept.
         for level in [0.5, 0.8, 0.9, 0.95, 0.9999] {
-            let (exact, bound) = ((10_000.0 * level).round(), many.bound(level));
+            let (exact, bound) = (f64::round(10_000.0 * level), many.bound(level));
             assert!(bound >= exact && bound <= exact + 20.0, "{level}: {bound} against {exact}");
         }
         assert_eq!(Strangeness::new(vec![]).bound(0.5), f64::INFINITY);
