@@ -77,8 +77,12 @@ pub fn overview(session: &Session, threads: usize) -> String {
             format!("{}, {} classes at each place", task.words(), count(classes as u64))
         }
     };
+    let reason = match session.insights.network_reason.as_str() {
+        "" => String::new(),
+        reason => format!("\n         {reason}"),
+    };
     format!(
-        "data     {}: samples of {}, {targets}; rows: {}{shares}{notes}{attribution}\n{}\nnetwork  {}; {} parameters\n\
+        "data     {}: samples of {}, {targets}; rows: {}{shares}{notes}{attribution}\n{}\nnetwork  {}; {} parameters{reason}\n\
          memory   {} for training, as planned; {threads} thread{}",
         data.learn.name,
         model.sample(),

@@ -43,6 +43,16 @@ impl NetworkConfig {
         })
     }
 
+    /// Why it is as it is, where it is the one that tables get; else nothing.
+    #[must_use]
+    pub fn reason(&self, shapes: &Shapes<'_>) -> String {
+        let own = presets::preset("table").and_then(|preset| (preset.nodes)(shapes).ok());
+        match own == Some(self.nodes(shapes)) {
+            true => presets::reason(shapes).unwrap_or_default(),
+            false => String::new(),
+        }
+    }
+
     /// The perceptron that these nodes may be.
     fn perceptron(nodes: &[NodeSpec]) -> NetworkConfig {
         let mut sizes: Vec<usize> = (nodes.iter())

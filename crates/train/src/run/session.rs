@@ -136,6 +136,8 @@ impl Session {
         }
         let mut insights = Insights { checks, ..Insights::default() };
         insights.data.path.clone_from(&config.data.path);
+        insights.network_reason =
+            config.network.reason(&shapes(&data.learn, &data.encoding, config.train.goal));
         let mut session = Session {
             config,
             data,
