@@ -8,11 +8,14 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
+#[cfg(feature = "images")]
 use image::codecs::gif::GifDecoder;
 use image::imageops::{FilterType, resize};
+#[cfg(feature = "images")]
+use image::{AnimationDecoder, ImageFormat};
 use image::{
-    AnimationDecoder, ColorType, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader,
-    ImageResult, Limits, RgbImage, RgbaImage,
+    ColorType, GrayImage, ImageDecoder, ImageError, ImageReader, ImageResult, Limits, RgbImage,
+    RgbaImage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -265,11 +268,19 @@ fn reader(bytes: &[u8]) -> ImageResult<ImageReader<Cursor<&[u8]>>> {
     Ok(reader)
 }
 
+#[cfg(feature = "images")]
 fn is_gif(bytes: &[u8]) -> bool {
     matches!(image::guess_format(bytes), Ok(ImageFormat::Gif))
 }
 
+/// Without decoders an animation is refused as any other image is.
+#[cfg(not(feature = "images"))]
+fn is_gif(_: &[u8]) -> bool {
+    false
+}
+
 /// Shows the images of an animation one after the other, and gives their number.
+#[cfg(feature = "images")]
 fn gif(bytes: &[u8], mut each: impl FnMut(usize, RgbaImage)) -> ImageResult<usize> {
     let mut decoder = GifDecoder::new(Cursor::new(bytes))?;
     decoder.set_limits(limits())?;
@@ -279,6 +290,11 @@ fn gif(bytes: &[u8], mut each: impl FnMut(usize, RgbaImage)) -> ImageResult<usiz
         frames += 1;
     }
     Ok(frames)
+}
+
+#[cfg(not(feature = "images"))]
+fn gif(_: &[u8], _: impl FnMut(usize, RgbaImage)) -> ImageResult<usize> {
+    Ok(0)
 }
 
 fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
