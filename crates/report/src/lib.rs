@@ -1,7 +1,7 @@
-//! What people see of a run: [`page`] makes one HTML page of a run folder, that needs nothing beside it: no script, no
+//! What people see of a run: [`page()`] makes one HTML page of a run folder, that needs nothing beside it: no script, no
 //! font, no picture from elsewhere.
 //!
-//! [`run`] reads the folder; [`sections`] choose what to say, as blocks of a [`page::Page`](crate::page::Page);
+//! [`run`] reads the folder; [`sections`] choose what to say, as blocks of a [`page::Page`];
 //! [`chart`] and [`drawing`] make SVG; the template `page.html` makes HTML of it all, and escapes every text.
 
 pub mod chart;
