@@ -64,10 +64,10 @@ pub fn row_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> u64 {
     };
     for part in parts {
         let bytes = part.as_ref();
-        for chunk in bytes.chunks(8) {
-            let mut eight = [0; 8];
-            eight[..chunk.len()].copy_from_slice(chunk);
-            word(u64::from_le_bytes(eight));
+        let (eights, rest) = bytes.as_chunks::<8>();
+        eights.iter().for_each(|&eight| word(u64::from_le_bytes(eight)));
+        if !rest.is_empty() {
+            word(rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
         }
         // So that the same bytes cut into other parts are another row.
         word(bytes.len() as u64 ^ 1 << 63);

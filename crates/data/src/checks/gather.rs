@@ -50,11 +50,10 @@ impl Gathered {
             }
         }));
         self.twins.add(hash, part);
-        self.samplers[part].add(chunk.first + row as u64, || {
-            let cell = |place: &Option<usize>| {
-                place.map_or(String::new(), |place| chunk.columns[place].text(row).into_owned())
-            };
-            places.iter().map(cell).collect()
+        self.samplers[part].add(chunk.first + row as u64, |kept| {
+            for place in places {
+                kept.push(&place.map_or("".into(), |place| chunk.columns[place].text(row)));
+            }
         });
     }
 

@@ -22,7 +22,7 @@ impl<'a> Cell<'a> {
         match self {
             Cell::Missing => None,
             Cell::Number(number) => Some(number),
-            Cell::Text(text) => text.trim().parse().ok(),
+            Cell::Text(text) => text.parse().or_else(|_| text.trim().parse()).ok(),
         }
         .filter(|number: &f64| number.is_finite())
     }
@@ -43,7 +43,10 @@ impl Cells {
     #[must_use]
     pub fn cell(&self, row: usize) -> Cell<'_> {
         match self {
-            Cells::Text(texts) => texts.get(row).into(),
+            Cells::Text(texts) => match texts.get(row) {
+                text if is_missing(text) => Cell::Missing,
+                text => Cell::Text(text),
+            },
             Cells::Numbers(numbers) => numbers.get(row).copied().into(),
         }
     }

@@ -47,7 +47,7 @@ pub enum Cells {
 }
 
 /// Texts behind each other.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Texts {
     text: String,
     ends: Vec<usize>,
@@ -58,6 +58,12 @@ impl Texts {
     pub fn push(&mut self, text: &str) {
         self.text.push_str(text);
         self.ends.push(self.text.len());
+    }
+
+    /// Forgets all texts.
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.ends.clear();
     }
 
     /// How many texts there are.
@@ -130,12 +136,19 @@ impl Cells {
 }
 
 /// What stands in cells where nothing is known; compared without regard to case.
-const MISSING: [&str; 9] = ["", "?", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
+const MISSING: [&str; 8] = ["?", "na", "n/a", "nan", "null", "none", "nil", "#n/a"];
 
 /// Whether a text says that nothing is known.
 #[must_use]
 pub fn is_missing(text: &str) -> bool {
-    text.len() <= 4 && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
+    match text.as_bytes() {
+        [] => true,
+        // Most cells are numbers, and none of the words begins as they do.
+        [b'?' | b'n' | b'N' | b'#', ..] => {
+            text.len() <= 4 && MISSING.iter().any(|word| text.eq_ignore_ascii_case(word))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -79,7 +79,11 @@ impl Dealer {
     /// The part of the next row of a class.
     pub(crate) fn by_class(&mut self, class: &str) -> Part {
         let size = self.deck[0] as u64;
-        let (dealt, cards) = self.hands.entry(class.into()).or_default();
+        // Names are copied once a class, not once a row.
+        let (dealt, cards) = match self.hands.get_mut(class) {
+            Some(hand) => hand,
+            None => self.hands.entry(class.into()).or_default(),
+        };
         let (number, place) = (*dealt / size, *dealt % size);
         if place == 0 {
             let key = crc32fast::hash(class.as_bytes());

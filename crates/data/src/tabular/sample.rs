@@ -4,6 +4,7 @@
 
 use std::collections::BinaryHeap;
 
+use super::chunk::Texts;
 use crate::random::{stream, word};
 
 /// Rows of a sample at most.
@@ -32,7 +33,7 @@ pub(crate) struct Sampler {
     seed: u64,
     most: usize,
     /// The row with the greatest word on top.
-    kept: BinaryHeap<(u64, u64, Vec<String>)>,
+    kept: BinaryHeap<(u64, u64, Texts)>,
 }
 
 impl Sampler {
@@ -45,22 +46,28 @@ impl Sampler {
         Sampler { seed, most, kept: BinaryHeap::new() }
     }
 
-    /// Shows a row with its number; its cells are asked for where it is kept.
-    pub(crate) fn add(&mut self, number: u64, cells: impl FnOnce() -> Vec<String>) {
+    /// Shows a row with its number; `write` is asked for its cells where it is kept.
+    pub(crate) fn add(&mut self, number: u64, write: impl FnOnce(&mut Texts)) {
         let rank = word(self.seed, stream::SAMPLE, number);
-        if self.kept.len() >= self.most {
-            if self.kept.peek().is_some_and(|(worst, ..)| *worst <= rank) {
-                return;
-            }
-            self.kept.pop();
+        if self.kept.len() < self.most {
+            let mut cells = Texts::default();
+            write(&mut cells);
+            self.kept.push((rank, number, cells));
+        } else if let Some(mut worst) = self.kept.peek_mut()
+            && rank < worst.0
+        {
+            (worst.0, worst.1) = (rank, number);
+            worst.2.clear();
+            write(&mut worst.2);
         }
-        self.kept.push((rank, number, cells()));
     }
 
     pub(crate) fn finish(self) -> Sample {
         let mut kept = self.kept.into_vec();
         kept.sort_unstable_by_key(|(_, number, _)| *number);
-        let (rows, cells) = kept.into_iter().map(|(_, number, cells)| (number, cells)).unzip();
+        let strings = |cells: Texts| (0..cells.len()).map(|i| cells.get(i).to_string()).collect();
+        let (rows, cells) =
+            kept.into_iter().map(|(_, number, cells)| (number, strings(cells))).unzip();
         Sample { rows, cells }
     }
 }
@@ -79,7 +86,7 @@ mod tests {
             let chunk =
                 Chunk { first: first as u64, rows: many, columns: vec![Cells::Text(texts)] };
             for row in 0..many {
-                let cells = || vec![chunk.columns[0].text(row).into_owned()];
+                let cells = |cells: &mut Texts| cells.push(&chunk.columns[0].text(row));
                 sampler.add(chunk.first + row as u64, cells);
             }
         }

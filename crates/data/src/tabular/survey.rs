@@ -88,8 +88,8 @@ pub(crate) fn survey(
                 }
             };
             if part == Part::Train {
-                sampler.add(chunk.first + row as u64, || {
-                    chunk.columns.iter().map(|cells| cells.text(row).into_owned()).collect()
+                sampler.add(chunk.first + row as u64, |kept| {
+                    chunk.columns.iter().for_each(|cells| kept.push(&cells.text(row)));
                 });
             }
             parts.push(part);

@@ -293,7 +293,7 @@ fn texts(column: &dyn Array, write: impl Fn(usize, &mut String)) -> Cells {
         if column.is_valid(row) {
             write(row, &mut text);
         }
-        all.push(&text);
+        all.push(text.trim());
     }
     Cells::Text(all)
 }
