@@ -50,7 +50,7 @@ fn every_type_is_known_with_a_reason() {
     let cases: [(&str, &dyn Fn(usize) -> String, &str, &str); 17] = [
         ("a", &|i| format!("{}.5", scattered(i)), "number", "every cell is a number"),
         ("a", &|i| (scattered(i) % 5).to_string(), "number", "whole numbers, 5 different ones"),
-        ("a", &|i| (i % 2).to_string(), "boolean", "its cells are 0 and 1"),
+        ("a", &|i| (i % 2).to_string(), "number", "whole numbers, 2 different ones"),
         ("a", &|i| ["Yes", "no"][i / 3 % 2].into(), "boolean", "its cells mean yes and no"),
         ("a", &word, "category", "3 different values"),
         (
@@ -94,6 +94,29 @@ fn every_type_is_known_with_a_reason() {
     for (name, cell, kind, reason) in cases {
         assert_eq!(taken(name, cell), (kind.to_string(), reason.to_string()), "{}", cell(0));
     }
+}
+
+#[test]
+fn numbers_that_count_up_stay_where_nothing_else_is_left() {
+    let (_folder, path) = table("x", |i| i.to_string());
+    let (loaded, table) = learned(&path, SourceOptions::default());
+    assert!(matches!(table.columns[0].encoder, Encoder::Number(_)));
+    assert!(loaded.columns[0].reason.contains("nothing else"), "{}", loaded.columns[0].reason);
+}
+
+#[test]
+fn a_column_that_is_lacking_is_no_slip_of_another_one_learned_from() {
+    let (_folder, path) = table("a,flag", |i| format!("{}.5,{}", i * 7 % 11, i % 2));
+    let (loaded, _) = learned(&path, SourceOptions::default());
+    for (header, row, hint) in [("a", "1", "add the column"), ("a,flags", "1,1", "is it 'flags'?")]
+    {
+        let (_folder, lacking) = one("b.csv", format!("{header}\n{row}\n").as_bytes());
+        let error = open_features(text(&lacking), &loaded.encoding).unwrap_err();
+        assert!(error.hint().contains(hint), "{error}: {}", error.hint());
+    }
+    // A number that never was in training is one like others.
+    let (_folder, two) = one("c.csv", b"a,flag\n1.5,2\n");
+    open_features(text(&two), &loaded.encoding).unwrap();
 }
 
 #[test]
