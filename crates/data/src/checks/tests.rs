@@ -71,7 +71,7 @@ fn fires(checks: &[Check], name: &str, status: Status, words: &[&str]) {
         check.status == status
             && words.iter().all(|word| format!("{} {}", check.saw, check.action).contains(word))
     };
-    assert!(found.iter().any(|check| says(check)), "{name} {words:?}: {found:#?}");
+    assert!(found.iter().any(says), "{name} {words:?}: {found:#?}");
 }
 
 fn quiet(checks: &[Check], name: &str) {
@@ -326,7 +326,8 @@ fn parts_that_differ() {
     fires(&checks, "drift", Status::Warn, &["'year' differs between training and test", "by 1.00"]);
     assert_eq!(findings(&checks, "drift").len(), 1);
     let mut columns = clean(n);
-    let shop = |row: usize| if row % 3 == 0 && row >= 700 { "new" } else { ["p", "q"][row % 2] };
+    let shop =
+        |row: usize| if row.is_multiple_of(3) && row >= 700 { "new" } else { ["p", "q"][row % 2] };
     columns.insert(0, ("shop", Nature::Category, words(n, shop)));
     fires(&drifting(columns), "drift", Status::Warn, &["the distribution of 'shop'"]);
     let mut columns = clean(n);

@@ -42,12 +42,15 @@ fn row(loaded: &Loaded, row: usize) -> Vec<f32> {
     }
 }
 
+/// The cell of each row.
+type Cells<'a> = &'a dyn Fn(usize) -> String;
+
 #[test]
 fn every_type_is_known_with_a_reason() {
     let scattered = |i: usize| i * 17 % 41;
     let word = |i: usize| ["red", "green", "blue"][i % 3].to_string();
     let hash = |i: usize| format!("{:032x}", (i as u128 + 1) * 0x9e37_79b9_7f4a_7c15_f39c);
-    let cases: [(&str, &dyn Fn(usize) -> String, &str, &str); 17] = [
+    let cases: [(&str, Cells<'_>, &str, &str); 17] = [
         ("a", &|i| format!("{}.5", scattered(i)), "number", "every cell is a number"),
         ("a", &|i| (scattered(i) % 5).to_string(), "number", "whole numbers, 5 different ones"),
         ("a", &|i| (i % 2).to_string(), "number", "whole numbers, 2 different ones"),
@@ -111,12 +114,13 @@ fn a_column_that_is_lacking_is_no_slip_of_another_one_learned_from() {
     for (header, row, hint) in [("a", "1", "add the column"), ("a,flags", "1,1", "is it 'flags'?")]
     {
         let (_folder, lacking) = one("b.csv", format!("{header}\n{row}\n").as_bytes());
-        let error = open_features(text(&lacking), &loaded.encoding).unwrap_err();
+        let error =
+            open_features(text(&lacking), &loaded.encoding, &SourceOptions::default()).unwrap_err();
         assert!(error.hint().contains(hint), "{error}: {}", error.hint());
     }
     // A number that never was in training is one like others.
     let (_folder, two) = one("c.csv", b"a,flag\n1.5,2\n");
-    open_features(text(&two), &loaded.encoding).unwrap();
+    open_features(text(&two), &loaded.encoding, &SourceOptions::default()).unwrap();
 }
 
 #[test]
@@ -250,7 +254,7 @@ fn target(
 
 #[test]
 fn the_task_follows_from_the_target() {
-    let cases: [(&dyn Fn(usize) -> String, TableTask, &str); 6] = [
+    let cases: [(Cells<'_>, TableTask, &str); 6] = [
         (&|i| ["no", "yes"][i % 2].into(), TableTask::Classification, "two different values"),
         (&|i| ["a", "b", "c"][i % 3].into(), TableTask::Classification, "3 different texts"),
         (
@@ -275,12 +279,12 @@ fn the_task_follows_from_the_target() {
         let Encoding::Table(table) = &loaded.encoding else { panic!() };
         assert_eq!((table.target.task, table.target.reason.as_str()), (task, reason));
     }
-    let numbers = target(&|i: usize| (i % 3).to_string(), Some(TableTask::Regression)).unwrap();
+    let numbers = target(|i: usize| (i % 3).to_string(), Some(TableTask::Regression)).unwrap();
     assert!(matches!(numbers.train.targets, Targets::Values { dims: 1, .. }));
     // Classes that are numbers are told apart as numbers.
-    let same = target(&|i: usize| ["1", "1.0", "2"][i % 3].into(), None).unwrap();
+    let same = target(|i: usize| ["1", "1.0", "2"][i % 3].into(), None).unwrap();
     assert_eq!(classes(&same.train.targets).1, ["1", "2"]);
-    let lists = target(&|i: usize| ["a;b", "b", "c;a"][i % 3].into(), None).unwrap();
+    let lists = target(|i: usize| ["a;b", "b", "c;a"][i % 3].into(), None).unwrap();
     let Targets::Labels { flags, names } = &lists.train.targets else { panic!() };
     assert_eq!((&flags[..9], names.join("")), (&[1, 1, 0, 0, 1, 0, 1, 0, 1][..], "abc".into()));
 }
