@@ -160,7 +160,7 @@ impl Table {
             let near = suggest::nearest(wanted, self.columns.iter().map(String::as_str));
             let hint = match (near, self.has_header) {
                 (Some(near), true) => format!("did you mean '{near}'?"),
-                (_, true) => "name one of them".into(),
+                (_, true) => "use the name of one of these columns".into(),
                 (_, false) => "the file does not name its columns: give a number from 1, or set \
                 header = true where its first line names them"
                     .into(),

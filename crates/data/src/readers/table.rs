@@ -11,12 +11,39 @@ use crate::samples::{class_ids, class_names};
 use crate::source::{self, Loaded};
 use crate::split::{Fractions, Split};
 use crate::tabular::deal::{Deal, Part};
+use crate::tabular::encoder::Encoder;
+use crate::tabular::facts::Facts;
 use crate::tabular::fit::{Fitted, fit, layout};
 use crate::tabular::schema::find;
 use crate::tabular::source::TableSource;
 use crate::tabular::survey::{Survey, survey};
-use crate::tabular::{Table, TableTask, Target};
+use crate::tabular::{ColumnType, Sample, Table, TableTask, Target};
 use crate::targets::Targets;
+
+/// Takes numbers that were left out as names of rows for numbers after all: without them nothing is left.
+fn keep_counts(
+    fitted: &mut [Fitted],
+    source: &TableSource,
+    facts: &[Facts],
+    sample: &Sample,
+    options: &SourceOptions,
+) -> Result<(), DataError> {
+    for (index, name) in source.columns().iter().enumerate() {
+        let said = options.types.as_ref().is_some_and(|types| types.contains_key(name));
+        let kept = fitted.iter_mut().find(|fitted| {
+            fitted.column.name == *name && matches!(fitted.column.encoder, Encoder::Identifier)
+        });
+        let Some(kept) = kept.filter(|_| !said && facts[index].is_numeric()) else { continue };
+        let mut number = options.clone();
+        number.types.get_or_insert_default().insert(name.clone(), ColumnType::Number);
+        *kept = fit(name, &facts[index], sample, index, &number, source)?;
+        let reason =
+            "whole numbers that may name the rows, but there is nothing else to learn from";
+        kept.column.reason = reason.into();
+        kept.report.reason = reason.into();
+    }
+    Ok(())
+}
 
 /// Reads a table to learn from.
 pub(crate) fn learn(
@@ -39,6 +66,9 @@ pub(crate) fn learn(
         fitted.push(fit(name, &facts[column], &sample, column, options, source)?);
     }
     let training = parts.iter().filter(|&&part| part == Part::Train).count();
+    if fitted.iter().all(|fitted| fitted.column.encoder.width() == 0) {
+        keep_counts(&mut fitted, source, &facts, &sample, options)?;
+    }
     let layout = layout(&fitted, training);
     if layout.width() == 0 {
         return Err(DataError::content(

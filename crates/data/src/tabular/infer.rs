@@ -137,9 +137,6 @@ pub(crate) fn infer(
         if facts.padded {
             return found(ColumnType::Category, "numbers with zeros before them are codes".into());
         }
-        if !facts.overflown && different <= 2 && facts.is_boolean() {
-            return found(ColumnType::Boolean, "its cells are 0 and 1".into());
-        }
         if whole && facts.missing == 0 && facts.ascending && facts.filled >= ROWS {
             let reason = "whole numbers that count up, row by row";
             return found(ColumnType::Identifier, reason.into());

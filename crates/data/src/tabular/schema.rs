@@ -109,7 +109,10 @@ impl Table {
         file: &Place,
     ) -> Result<Vec<Option<usize>>, DataError> {
         let needed = |column: &Column| match column.encoder.section() {
-            Some(_) => find(names, &column.name, self.header, file).map(Some),
+            Some(_) => match names.iter().position(|name| *name == column.name) {
+                Some(at) => Ok(Some(at)),
+                None => Err(self.lacking(names, &column.name, file)),
+            },
             None => Ok(None),
         };
         self.columns.iter().map(needed).collect()
@@ -189,7 +192,7 @@ impl Table {
                 let Some((_, cell)) = given else {
                     let names: Vec<String> =
                         cells.iter().map(|(given, _)| (*given).to_string()).collect();
-                    return Err(missing(&names, name, true, &place()));
+                    return Err(self.lacking(&names, name, &place()));
                 };
                 let out = &mut out[start + at..start + at + encoder.width()];
                 writer.write(*cell, out).map_err(|wrong| {
@@ -198,6 +201,28 @@ impl Table {
             }
         }
         crate::Features::new(crate::Raw::F32(out), vec![width])
+    }
+
+    /// What to say of a table without a column that is needed. Columns that are learned from are no slip of its name.
+    fn lacking(&self, names: &[String], wanted: &str, file: &Place) -> DataError {
+        let other = |name: &&str| {
+            *name != self.target.column && self.columns.iter().all(|column| column.name != *name)
+        };
+        let near = suggest::nearest(wanted, names.iter().map(String::as_str).filter(other));
+        let hint = match near {
+            Some(near) => format!("the network learned from it; is it '{near}'? then rename it"),
+            None => {
+                "the network learned from it: add the column; where nothing is known its cells \
+                     may be empty"
+                    .into()
+            }
+        };
+        DataError::MissingColumn {
+            place: file.clone().into(),
+            wanted: wanted.into(),
+            columns: names.join(", "),
+            hint,
+        }
     }
 }
 
@@ -216,7 +241,7 @@ fn missing(names: &[String], wanted: &str, header: bool, file: &Place) -> DataEr
     let near = suggest::nearest(wanted, names.iter().map(String::as_str));
     let hint = match (near, header) {
         (Some(near), true) => format!("did you mean '{near}'?"),
-        (_, true) => "name one of them".into(),
+        (_, true) => "use the name of one of these columns".into(),
         (_, false) => "the table does not name its columns: give a number from 1, or set header = \
                        true where its first line names them"
             .into(),

@@ -50,7 +50,7 @@ fn every_type_is_known_with_a_reason() {
     let cases: [(&str, &dyn Fn(usize) -> String, &str, &str); 17] = [
         ("a", &|i| format!("{}.5", scattered(i)), "number", "every cell is a number"),
         ("a", &|i| (scattered(i) % 5).to_string(), "number", "whole numbers, 5 different ones"),
-        ("a", &|i| (i % 2).to_string(), "boolean", "its cells are 0 and 1"),
+        ("a", &|i| (i % 2).to_string(), "number", "whole numbers, 2 different ones"),
         ("a", &|i| ["Yes", "no"][i / 3 % 2].into(), "boolean", "its cells mean yes and no"),
         ("a", &word, "category", "3 different values"),
         (
@@ -97,6 +97,30 @@ fn every_type_is_known_with_a_reason() {
 }
 
 #[test]
+fn numbers_that_count_up_stay_where_nothing_else_is_left() {
+    let (_folder, path) = table("x", |i| i.to_string());
+    let (loaded, table) = learned(&path, SourceOptions::default());
+    assert!(matches!(table.columns[0].encoder, Encoder::Number(_)));
+    assert!(loaded.columns[0].reason.contains("nothing else"), "{}", loaded.columns[0].reason);
+}
+
+#[test]
+fn a_column_that_is_lacking_is_no_slip_of_another_one_learned_from() {
+    let (_folder, path) = table("a,flag", |i| format!("{}.5,{}", i * 7 % 11, i % 2));
+    let (loaded, _) = learned(&path, SourceOptions::default());
+    for (header, row, hint) in [("a", "1", "add the column"), ("a,flags", "1,1", "is it 'flags'?")]
+    {
+        let (_folder, lacking) = one("b.csv", format!("{header}\n{row}\n").as_bytes());
+        let error =
+            open_features(text(&lacking), &loaded.encoding, &SourceOptions::default()).unwrap_err();
+        assert!(error.hint().contains(hint), "{error}: {}", error.hint());
+    }
+    // A number that never was in training is one like others.
+    let (_folder, two) = one("c.csv", b"a,flag\n1.5,2\n");
+    open_features(text(&two), &loaded.encoding, &SourceOptions::default()).unwrap();
+}
+
+#[test]
 fn types_can_be_said_and_columns_dropped() {
     let (_folder, path) = table("a,b,c", |i| format!("{},{},{}", i % 7, i * 3 % 40, i % 5));
     let options = SourceOptions {
@@ -138,7 +162,7 @@ fn rows_are_numbers_then_ids() {
     assert_eq!(row(&loaded, 39)[2], 1.0, "rare values share the unknown one's id");
     assert_eq!(classes(&loaded.train.targets).1, ["no", "yes"]);
     // JSON keeps it.
-    let json = serde_json::to_string(&loaded.encoding).unwrap();
+    let json = serde_json::to_string(&loaded.encoding, &SourceOptions::default()).unwrap();
     assert_eq!(serde_json::from_str::<Encoding>(&json).unwrap(), loaded.encoding);
 }
 

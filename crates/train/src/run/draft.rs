@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use thalweg_data::tabular::Deal;
 use thalweg_data::{DataError, EMBEDDED, Fractions, Loaded, SourceOptions, open_dealt, suggest};
 use thalweg_nn::presets::Shapes;
+use thalweg_nn::{Answer, LayerSpec, Loss, NodeSpec};
 use toml::{Table, Value};
 
 use super::config::{Config, DataConfig, Objective};
@@ -150,6 +151,18 @@ impl Draft {
         config.data.path = Draft::absolute(source);
         for file in [&mut config.data.source.valid_file, &mut config.data.source.test_file] {
             *file = file.as_deref().map(Draft::absolute);
+        }
+        // Members whose probabilities are averaged answer in logs of probabilities.
+        let together =
+            |node: &NodeSpec| matches!(node.layer, LayerSpec::MemberMean { of: Answer::Classes });
+        if config.network.layers.iter().flatten().any(together)
+            && !matches!(config.train.loss, Loss::CrossEntropy(_) | Loss::Focal(_))
+        {
+            let what = "the members of the network answer with probabilities of classes, which this \
+                        loss cannot judge";
+            let hint = "use cross_entropy or focal, or a network without members, such as \
+                        --preset mlp";
+            return Err(self.problem("train.loss", what.into(), hint.into()));
         }
         let Fractions { valid, test } = config.data.split;
         // Patience is a default only where there is something to watch.

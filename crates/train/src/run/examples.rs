@@ -72,7 +72,12 @@ fn read(encoder: &Encoder, sample: &[f32]) -> String {
 fn unscaled(number: &Number, scaled: f32) -> f64 {
     let bent = f64::from(scaled).clamp(-2.999_999, 2.999_999);
     let u = bent / (1.0 - bent * bent / 9.0).sqrt();
-    u * f64::from(number.scale) + f64::from(number.median)
+    let x = u * f64::from(number.scale) + f64::from(number.median);
+    // What f32 and the way back leave of a zero.
+    match x.abs() < 1e-6 * f64::from(number.scale) {
+        true => 0.0,
+        false => x,
+    }
 }
 
 /// A number of five digits that say something.
@@ -104,12 +109,22 @@ fn base64(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{base64, short};
+    use thalweg_data::tabular::encoder::Number;
+
+    use super::{base64, short, unscaled};
 
     #[test]
     fn numbers_are_short() {
         for (x, text) in [(0.0, "0"), (12.0, "12"), (-7.25, "-7.25"), (123_456.7, "123457")] {
             assert_eq!(short(x), text);
+        }
+    }
+
+    #[test]
+    fn a_zero_comes_back_as_zero() {
+        let fares = Number { median: 14.4542, scale: 23.0896, indicator: false };
+        for (x, text) in [(0.0, "0"), (7.25, "7.25"), (512.3292, "512.33")] {
+            assert_eq!(short(unscaled(&fares, fares.scaled(x))), text);
         }
     }
 
