@@ -162,7 +162,7 @@ fn rows_are_numbers_then_ids() {
     assert_eq!(row(&loaded, 39)[2], 1.0, "rare values share the unknown one's id");
     assert_eq!(classes(&loaded.train.targets).1, ["no", "yes"]);
     // JSON keeps it.
-    let json = serde_json::to_string(&loaded.encoding, &SourceOptions::default()).unwrap();
+    let json = serde_json::to_string(&loaded.encoding).unwrap();
     assert_eq!(serde_json::from_str::<Encoding>(&json).unwrap(), loaded.encoding);
 }
 
