@@ -210,7 +210,9 @@ impl Table {
         };
         let near = suggest::nearest(wanted, names.iter().map(String::as_str).filter(other));
         let hint = match near {
-            Some(near) => format!("the network learned from it; is it '{near}'? then rename it"),
+            Some(near) => format!(
+                "did you mean '{near}'? then rename it: the network learned from '{wanted}'"
+            ),
             None => {
                 "the network learned from it: add the column; where nothing is known its cells \
                      may be empty"

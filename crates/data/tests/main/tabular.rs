@@ -111,7 +111,8 @@ fn numbers_that_count_up_stay_where_nothing_else_is_left() {
 fn a_column_that_is_lacking_is_no_slip_of_another_one_learned_from() {
     let (_folder, path) = table("a,flag", |i| format!("{}.5,{}", i * 7 % 11, i % 2));
     let (loaded, _) = learned(&path, SourceOptions::default());
-    for (header, row, hint) in [("a", "1", "add the column"), ("a,flags", "1,1", "is it 'flags'?")]
+    for (header, row, hint) in
+        [("a", "1", "add the column"), ("a,flags", "1,1", "did you mean 'flags'?")]
     {
         let (_folder, lacking) = one("b.csv", format!("{header}\n{row}\n").as_bytes());
         let error =
