@@ -279,7 +279,8 @@ pub(crate) fn shape(dims: &[usize]) -> String {
 }
 
 /// An integer with its thousands set apart: `60,000`.
-pub(crate) fn thousands(n: u64) -> String {
+#[must_use]
+pub fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {

@@ -66,7 +66,7 @@ pub mod vocabulary;
 pub use batch::Batches;
 pub use dataset::Dataset;
 pub use encoding::Encoding;
-pub use error::{DataError, split_hint};
+pub use error::{DataError, split_hint, thousands};
 pub use features::{Features, Raw};
 pub use idx_problem::IdxProblem;
 pub use options::{Kind, Level, Size, SourceOptions, Transform};

@@ -4,6 +4,8 @@
 mod file;
 mod names;
 
+pub use file::file_dtype;
+
 use std::collections::HashMap;
 use std::fmt;
 

@@ -1,18 +1,7 @@
 //! Numbers as people read them, in the terminal and on the page.
 
 /// `1,234,567`.
-#[must_use]
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use thalweg_data::thousands as count;
 
 /// `97.25 %`.
 #[must_use]

@@ -4,10 +4,11 @@
 //! statistics, moments, counters), the best weights so far under `best:NAME`, and in its header, as TOML, all that the
 //! loop counts.
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
+use safetensors::tensor::{SafeTensors, TensorView, serialize};
 use serde::{Deserialize, Serialize};
-use thalweg_graph::{DType, StateId, Value};
+use thalweg_graph::{StateId, Value};
 use thalweg_nn::schedule::Plateau;
+use thalweg_nn::store::file_dtype;
 use thalweg_nn::{Store, StoreError};
 
 use crate::error::TrainError;
@@ -84,7 +85,7 @@ impl Standing<'_> {
         let mut views = Vec::new();
         for (name, value) in entries.chain(best) {
             let shape = value.shape().to_vec();
-            let view = TensorView::new(in_file(value.dtype()), shape, value.bytes());
+            let view = TensorView::new(file_dtype(value.dtype()), shape, value.bytes());
             views.push((name, view.map_err(|error| format(&error))?));
         }
         let metadata = [(STATE.to_owned(), state)].into_iter().collect();
@@ -211,23 +212,12 @@ impl Checkpoint {
 
 /// The tensor of a file as a value like `like`.
 fn take(view: &TensorView<'_>, like: &Value) -> Option<Value> {
-    if view.shape() != like.shape().dims() || view.dtype() != in_file(like.dtype()) {
+    if view.shape() != like.shape().dims() || view.dtype() != file_dtype(like.dtype()) {
         return None;
     }
     let mut value = Value::zeros(like.dtype(), like.shape());
     value.bytes_mut().copy_from_slice(view.data());
     Some(value)
-}
-
-fn in_file(dtype: DType) -> Dtype {
-    match dtype {
-        DType::F32 => Dtype::F32,
-        DType::F64 => Dtype::F64,
-        DType::I64 => Dtype::I64,
-        DType::I32 => Dtype::I32,
-        DType::U8 => Dtype::U8,
-        DType::Bool => Dtype::BOOL,
-    }
 }
 
 fn format(problem: &dyn std::fmt::Display) -> TrainError {

@@ -62,7 +62,7 @@ impl<N: Network> Trainer<N> {
 impl<N: Network> Fit<'_, N> {
     fn try_out(&mut self, limit: Duration) -> Result<(Vec<Check>, Duration), TrainError> {
         let began = Instant::now();
-        let rows = self.batches_of(0).swap_remove(0);
+        let rows = self.batches.epoch(0).next().unwrap_or_default();
         let mut checks = vec![self.gradients(&rows)];
         let (kind, options, train) = (self.goal.kind, self.options, self.train);
         let (compiled, cpu, store) = self.program(Place::Last, rows.len())?;

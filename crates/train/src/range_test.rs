@@ -64,15 +64,9 @@ impl<N: Network> Fit<'_, N> {
     fn range_test(&mut self) -> Result<Vec<f64>, TrainError> {
         let (kind, options, train) = (self.goal.kind, self.options, self.train);
         let (mut curve, mut mean, mut least) = (Vec::new(), 0.0, f64::INFINITY);
-        let mut batches = self.batches_of(0);
-        for step in 0..STEPS {
-            let rows = match batches.get(step) {
-                Some(rows) => rows.clone(),
-                None => {
-                    batches.extend(self.batches_of(step as u64));
-                    batches[step].clone()
-                }
-            };
+        let batches = self.batches.clone();
+        let batches = (0..).flat_map(|epoch| batches.epoch(epoch));
+        for (step, rows) in batches.take(STEPS).enumerate() {
             let (compiled, cpu, store) = self.program(Place::Last, rows.len())?;
             feed(compiled, train, options, kind, 1, &rows)?;
             compiled.set(rate(step), [options.seed as i64, step as i64], 1.0);

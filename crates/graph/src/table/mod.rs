@@ -10,8 +10,10 @@ mod conv;
 mod elementwise;
 mod index;
 mod movement;
+mod pool;
 mod recurrent;
 mod reduce;
+mod resize;
 mod source;
 
 use std::sync::Arc;
@@ -160,6 +162,8 @@ pub fn table() -> Vec<OpEntry> {
         recurrent::entries(),
         source::entries(),
         conv::entries(),
+        pool::entries(),
+        resize::entries(),
         attention::entries(),
     ]
     .into_iter()

@@ -19,7 +19,7 @@ impl Store {
         for entry in self.entries().filter(|entry| kinds.contains(&entry.kind())) {
             let value = entry.value();
             let view =
-                TensorView::new(to_file(value.dtype()), value.shape().to_vec(), value.bytes());
+                TensorView::new(file_dtype(value.dtype()), value.shape().to_vec(), value.bytes());
             views.push((entry.name(), view.map_err(format)?));
         }
         // One key only: the format keeps metadata in a hash map, whose order would differ from run to run.
@@ -131,7 +131,9 @@ fn kinds_of(bytes: &[u8]) -> Result<Vec<EntryKind>, StoreError> {
     })
 }
 
-fn to_file(dtype: DType) -> Dtype {
+/// What a type of elements is called in safetensors files.
+#[must_use]
+pub fn file_dtype(dtype: DType) -> Dtype {
     match dtype {
         DType::F32 => Dtype::F32,
         DType::F64 => Dtype::F64,
@@ -149,7 +151,7 @@ fn convert(view: &TensorView<'_>, like: &Value) -> Option<Value> {
         return None;
     }
     let (data, dtype) = (view.data(), like.dtype());
-    if view.dtype() == to_file(dtype) && dtype != DType::Bool {
+    if view.dtype() == file_dtype(dtype) && dtype != DType::Bool {
         let mut value = Value::zeros(dtype, like.shape());
         value.bytes_mut().copy_from_slice(data);
         return Some(value);
