@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use thalweg_data::thousands;
+
 use super::data::PartName;
 use super::error::RunError;
 use super::folder::{METRICS, RunFolder, TIMINGS};
@@ -191,7 +193,8 @@ impl Budget {
         self.rows_in(0.5) >= rows
     }
 
-    /// Those rows of a part that can be measured on in `share` of the time that is left, spread evenly.
+    /// Those rows of a part that can be measured on in `share` of the time that is left, spread evenly; of training rows
+    /// no more than tell what is to be known.
     pub(super) fn limited<'a>(
         &self,
         part: PartName,
@@ -199,18 +202,25 @@ impl Budget {
         share: f64,
         notes: &mut Vec<String>,
     ) -> Cow<'a, [usize]> {
-        let (n, all) = (self.rows_in(share), rows.len());
+        /// Training rows beyond these change nothing that is shown of them.
+        const TRAINED: usize = 1 << 18;
+        let (name, most) = match part {
+            PartName::Train => ("train", TRAINED),
+            PartName::Valid => ("valid", usize::MAX),
+            PartName::Test => ("test", usize::MAX),
+        };
+        let (affordable, all) = (self.rows_in(share), rows.len());
+        let n = affordable.min(most);
         if n >= all {
             return Cow::Borrowed(rows);
         }
-        let part = match part {
-            PartName::Train => "train",
-            PartName::Valid => "valid",
-            PartName::Test => "test",
-        };
+        let why = if affordable < most { "for lack of time " } else { "" };
         notes.push(match n {
-            0 => format!("{part}: for lack of time not measured"),
-            n => format!("{part}: for lack of time measured on {n} of {all} rows"),
+            0 => format!("{name}: {why}not measured"),
+            n => {
+                let (n, all) = (thousands(n as u64), thousands(all as u64));
+                format!("{name}: {why}measured on {n} of {all} rows, spread evenly")
+            }
         });
         Cow::Owned((0..n).map(|i| rows[i * all / n]).collect())
     }
