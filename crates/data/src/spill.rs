@@ -158,8 +158,8 @@ impl Cache {
         self.bytes.resize(count * size_of::<f32>(), 0);
         read_at(file, &mut self.bytes, (first * size_of::<f32>()) as u64).map_err(unwritable)?;
         values.clear();
-        let number = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        values.extend(self.bytes.chunks_exact(size_of::<f32>()).map(number));
+        let (numbers, _) = self.bytes.as_chunks();
+        values.extend(numbers.iter().map(|&bytes| f32::from_le_bytes(bytes)));
         Ok(())
     }
 }

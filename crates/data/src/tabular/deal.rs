@@ -69,19 +69,24 @@ pub(crate) struct Dealer {
     deck: [usize; 3],
     /// By class: the cards dealt and the present deck.
     hands: HashMap<String, (u64, Vec<Part>)>,
+    /// The same of rows without a class, as those of a regression: they are too many for a look-up each.
+    classless: (u64, Vec<Part>),
 }
 
 impl Dealer {
     pub(crate) fn new(fractions: Fractions, seed: u64) -> Dealer {
-        Dealer { seed, fractions, deck: deck(&fractions), hands: HashMap::new() }
+        let (deck, hands) = (deck(&fractions), HashMap::new());
+        Dealer { seed, fractions, deck, hands, classless: (0, Vec::new()) }
     }
 
-    /// The part of the next row of a class.
+    /// The part of the next row of a class; of none, where its name is empty.
     pub(crate) fn by_class(&mut self, class: &str) -> Part {
         let size = self.deck[0] as u64;
         // Names are copied once a class, not once a row.
-        let (dealt, cards) = match self.hands.get_mut(class) {
+        let known = if class.is_empty() { None } else { self.hands.get_mut(class) };
+        let (dealt, cards) = match known {
             Some(hand) => hand,
+            None if class.is_empty() => &mut self.classless,
             None => self.hands.entry(class.into()).or_default(),
         };
         let (number, place) = (*dealt / size, *dealt % size);

@@ -21,7 +21,7 @@ impl Strangeness {
     /// Of the scores of all rows.
     #[must_use]
     pub fn new(mut scores: Vec<f32>) -> Strangeness {
-        scores.sort_by(f32::total_cmp);
+        scores.sort_unstable_by(f32::total_cmp);
         let (rows, kept) = (scores.len(), scores.len().min(KEPT));
         let rank = |i: usize| (i * rows).div_ceil(kept);
         Strangeness { rows, scores: (1..=kept).map(|i| scores[rank(i) - 1]).collect() }

@@ -187,8 +187,13 @@ impl Answered<'_> {
             (truth - said).abs()
         };
         let mut places: Vec<usize> = (0..self.part.rows.len()).collect();
-        places.sort_by(|&a, &b| error(b).total_cmp(&error(a)));
-        places.truncate(EXAMPLES);
+        // The first of equals, as a stable sort of all rows would have it.
+        let worse = |a: &usize, b: &usize| error(*b).total_cmp(&error(*a)).then(a.cmp(b));
+        if places.len() > EXAMPLES {
+            places.select_nth_unstable_by(EXAMPLES, worse);
+            places.truncate(EXAMPLES);
+        }
+        places.sort_unstable_by(worse);
         let shown = |place: usize| {
             let [truth, said] = pair(place).map(short);
             Example { truth, said, ..self.example(place) }
