@@ -141,12 +141,11 @@ pub fn carry_out(
         }
     }
     let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
-    if !session.is_resumed() {
-        let limit = max_time.map_or(TRIAL, |limit| TRIAL.min(limit / 10));
-        let found = session.preflight(limit)?;
-        if !view.json && !view.quiet {
-            found.iter().flat_map(summary::preflight).for_each(output::remark);
-        }
+    let limit = max_time.map_or(TRIAL, |limit| TRIAL.min(limit / 10));
+    let found = session.preflight(limit)?;
+    // A run that goes on stands behind its first step; the trial of that is for its report alone.
+    if !view.json && !view.quiet && !session.is_resumed() {
+        found.iter().flat_map(summary::preflight).for_each(output::remark);
     }
     let show = match (view.quiet, view.json) {
         (true, _) => Show::Nothing,

@@ -14,7 +14,7 @@ use crate::tabular::deal::{Deal, Part};
 use crate::tabular::encoder::Encoder;
 use crate::tabular::facts::Facts;
 use crate::tabular::fit::{Fitted, fit, layout};
-use crate::tabular::schema::find;
+use crate::tabular::schema::{apart, find};
 use crate::tabular::source::TableSource;
 use crate::tabular::survey::{Survey, survey};
 use crate::tabular::{ColumnType, Sample, Table, TableTask, Target};
@@ -53,6 +53,8 @@ pub(crate) fn learn(
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
     let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let drop = options.drop.as_ref().map(|said| apart(said, source.columns()));
+    let options = &SourceOptions { drop, ..options.clone() };
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
