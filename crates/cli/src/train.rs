@@ -98,6 +98,9 @@ fn dry_run(session: &mut Session, json: bool, threads: usize) -> Result<ExitCode
             "lr": session.config.train.lr,
         }))?,
         _ => {
+            if let Some(columns) = summary::table_columns(&session.data) {
+                output::line(format!("{columns}\n"))?;
+            }
             output::line(summary::overview(session, threads))?;
             let lr = session.lr_reason.as_ref().map(|why| format!("rate     {why}"));
             lr.into_iter().try_for_each(output::line)?;

@@ -14,7 +14,8 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     let distance = |candidate: &str| {
         let other = self::letters(candidate);
         let edits = edits(&letters, &other);
-        if edits <= allowed {
+        // A word without a letter in common is no slip of another.
+        if edits <= allowed && edits < letters.len().max(other.len()) {
             Some((0, edits))
         } else if shortens(&words(word), &words(candidate)) {
             Some((1, edits))
@@ -118,6 +119,8 @@ mod tests {
         assert_eq!(nearest("minst", known), Some("mnist"));
         assert_eq!(nearest("titanic", known), None);
         assert_eq!(nearest("", known), None);
+        assert_eq!(nearest("-", ["r"]), None);
+        assert_eq!(nearest("b", ["x", "y"]), None);
     }
 
     #[test]

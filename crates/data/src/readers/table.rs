@@ -73,14 +73,12 @@ pub(crate) fn learn(
     }
     let layout = layout(&fitted, training);
     if layout.width() == 0 {
-        return Err(DataError::content(
-            source.file(),
-            format!(
-                "there is no column to learn '{}' from: each of them is left out",
-                target.column
-            ),
-            "say what a column is, such as --type zip=category",
-        ));
+        let (why, hint) = match names.len() {
+            1 => ("it is the only one", "bring columns that say something of it"),
+            _ => ("each of them is left out", "say what a column is, such as --type zip=category"),
+        };
+        let what = format!("there is no column to learn '{}' from: {why}", target.column);
+        return Err(DataError::content(source.file(), what, hint));
     }
     let classes = match target.task {
         TableTask::Classification => {
