@@ -39,7 +39,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "COL,…", help_heading = "Data")]
     drop: Vec<String>,
     /// Whether the first line of a table names its columns, where it is not to be guessed
-    #[arg(long, value_name = "true|false", help_heading = "Data")]
+    #[arg(long, value_name = "true|false", help_heading = "Data", hide_possible_values = true)]
     header: Option<bool>,
     /// What to do with the target of a table, where it is not to be guessed: classification, regression, multilabel,
     /// forecast

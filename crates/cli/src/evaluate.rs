@@ -1,6 +1,6 @@
 //! `thalweg evaluate`: how good a trained network is on data it has not seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thalweg_data::{Dataset, open_as};
@@ -8,11 +8,12 @@ use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::judging::examine;
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::figures;
-use thalweg_train::run::{Draft, Model};
+use thalweg_train::run::{Draft, Model, Task};
 use thalweg_train::{ClassScores, Classification, Metrics, Part, Probabilities};
 
 use crate::failure::Failure;
 use crate::output::{self, count, number, percent, table};
+use crate::summary::shown;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,7 +46,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     output::line(format!("{what}: {} rows", count(metrics.rows())))?;
     match &metrics {
-        Metrics::Classification(scores) => print_classes(scores, &model.file.classes),
+        Metrics::Classification(scores) => print_classes(scores, &model.file.classes)?,
         _ => {
             if let Metrics::Labels(scores) = &metrics {
                 print_each("label", &scores.classes, &model.file.classes)?;
@@ -55,9 +56,23 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             let rows = named.filter(|(name, _)| *name != "rows").map(|(name, value)| {
                 vec![name.replace('_', " "), number(value.as_f64().unwrap_or(f64::NAN))]
             });
-            output::line(format!("\n{}", table(&["", ""], rows)))
+            output::line(format!("\n{}", table(&["", ""], rows)))?;
         }
     }
+    next(&args.run, model.file.task)
+}
+
+/// What can be done with the network.
+fn next(run: &Path, task: Task) -> Result<(), Failure> {
+    let (run, page) = (shown(run), shown(&run.join(thalweg_report::REPORT)));
+    let verb = match task {
+        Task::LanguageModel | Task::Translation => "generate",
+        _ => "predict",
+    };
+    let data = if verb == "predict" { " DATA" } else { "" };
+    let use_it = format!("thalweg {verb} {run}{data}");
+    output::line(format!("\nnext\n  {use_it:<44}  use it"))?;
+    output::line(format!("  {page:<44}  all of this as a page, for any browser"))
 }
 
 /// The data to measure on, its rows, and what to call it. Of the data that the run learned from only the rows are

@@ -11,6 +11,7 @@ use thalweg_train::run::{Model, Task};
 
 use crate::failure::Failure;
 use crate::output::{self, count};
+use crate::summary::shown;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -68,11 +69,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             write_atomic(file, &Format::of(file).encode(&columns)?)?;
             let (rows, file) = (count(rows.len() as u64), file.display());
             output::remark(format!("{rows} predictions in {file}"));
+            output::remark(format!(
+                "next: where the truth becomes known, thalweg evaluate {} DATA",
+                shown(&args.run)
+            ));
             Ok(())
         }
         None => {
             let text = Format::Csv.encode(&columns)?;
-            output::line(String::from_utf8_lossy(&text).trim_end_matches('\n'))
+            output::line(String::from_utf8_lossy(&text).trim_end_matches('\n'))?;
+            output::remark("next: --out FILE writes them to a .csv, .jsonl or .parquet file");
+            Ok(())
         }
     }
 }

@@ -100,7 +100,7 @@ pub fn preflight(found: &Preflight) -> Vec<String> {
     let time = found.step.as_secs_f64() * found.steps as f64;
     let cost = format!("{} steps, about {}", count(found.steps), seconds(time));
     let said: Vec<String> =
-        found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
+        found.checks.iter().map(|check| format!("{}: {}", check.name, check.saw)).collect();
     let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];
     for check in found.checks.iter().filter(|check| check.status != Status::Pass) {
         lines.push(format!("warning: {}: {} → {}", check.name, check.saw, check.action));
@@ -165,7 +165,10 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         1 => "1 epoch".to_string(),
         n => format!("{n} epochs"),
     };
-    output::line(format!("\ntrained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
+    output::line(format!(
+        "\ntrained   {epochs} in {}{why}{kept}",
+        seconds(summary.train_seconds)
+    ))?;
     output::line("\nnext")?;
     let page = path.join(thalweg_report::REPORT);
     if page.is_file() {

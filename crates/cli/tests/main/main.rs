@@ -7,4 +7,5 @@ mod kinds;
 mod resume;
 mod runs;
 mod support;
+mod tables;
 mod trial;
