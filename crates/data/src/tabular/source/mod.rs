@@ -47,9 +47,9 @@ struct Head {
 }
 
 /// Some rows of a file.
-struct Rows {
+pub(crate) struct Rows {
     place: Place,
-    columns: Vec<Cells>,
+    pub(crate) columns: Vec<Cells>,
     /// Where each row is: the line it begins in, or its number from 1 where there are no lines.
     at: Vec<u64>,
     /// The rows that were left out.
@@ -133,15 +133,28 @@ impl TableSource {
         &self,
         visit: &mut dyn FnMut(&Chunk) -> Result<(), DataError>,
     ) -> Result<Vec<String>, DataError> {
+        self.read_with(|_| Ok(()), &mut |chunk, ()| visit(chunk))
+    }
+
+    /// As [`TableSource::read`]; `work` makes something of each chunk's rows on background threads, in any order.
+    pub(crate) fn read_with<T: Send>(
+        &self,
+        work: impl Fn(&Rows) -> Result<T, DataError> + Sync,
+        visit: &mut dyn FnMut(&Chunk, T) -> Result<(), DataError>,
+    ) -> Result<Vec<String>, DataError> {
         let (mut first, mut notes, mut bad) = (0, Vec::new(), Bad::default());
         in_order(
             |take| self.jobs(take),
             |rows: Rows| {
-                let count = rows.at.len();
+                let made = if rows.is_empty() { None } else { Some(work(&rows)?) };
+                Ok((rows, made))
+            },
+            |(rows, made)| {
+                let count = rows.len();
                 notes.extend(rows.notes);
                 bad.add(rows.bad);
-                if count > 0 {
-                    visit(&Chunk { first, rows: count, columns: rows.columns })?;
+                if let Some(made) = made {
+                    visit(&Chunk { first, rows: count, columns: rows.columns }, made)?;
                 }
                 first += count as u64;
                 Ok(())
@@ -220,6 +233,24 @@ impl Rows {
     /// None yet, of the file at `place`.
     fn of(place: Place) -> Rows {
         Rows { place, columns: Vec::new(), at: Vec::new(), bad: Vec::new(), notes: Vec::new() }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Where the cell of a row is, of the column with this name.
+    pub(crate) fn place(&self, row: usize, column: &str) -> Place {
+        let place = match self.at.get(row) {
+            Some(&line) => self.place.clone().line(line),
+            None => self.place.clone(),
+        };
+        place.column(column)
     }
 
     /// Leaves a row out, where that is wanted.
