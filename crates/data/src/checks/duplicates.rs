@@ -21,6 +21,8 @@ const CHANCE: f64 = 0.05;
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Twins {
     counts: BTreeMap<u64, [u32; 3]>,
+    /// The greatest hash that is counted, where others have no place any more.
+    most: Option<u64>,
     /// Whether rows were passed over.
     partial: bool,
 }
@@ -28,9 +30,7 @@ pub struct Twins {
 impl Twins {
     /// Counts a row with this hash ([`row_hash`]) in a part: 0 training, 1 validation, 2 test.
     pub fn add(&mut self, hash: u64, part: usize) {
-        let full = self.counts.len() >= ROWS;
-        let beyond = full && self.counts.last_key_value().is_some_and(|(most, _)| hash > *most);
-        if beyond {
+        if self.most.is_some_and(|most| hash > most) {
             self.partial = true;
             return;
         }
@@ -38,6 +38,9 @@ impl Twins {
         if self.counts.len() > ROWS {
             self.counts.pop_last();
             self.partial = true;
+        }
+        if self.counts.len() == ROWS {
+            self.most = self.counts.last_key_value().map(|(&most, _)| most);
         }
     }
 

@@ -14,6 +14,7 @@ mod json_lines;
 mod numpy;
 mod pipeline;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::format::Format;
@@ -122,6 +123,11 @@ impl TableSource {
     #[must_use]
     pub fn file(&self) -> Place {
         self.files.first().map_or_else(Place::default, Location::place)
+    }
+
+    /// The folder in which paths in its cells begin.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.file().path.parent().map(PathBuf::from).unwrap_or_default()
     }
 
     /// Shows all rows, in order, and tells what one should know of them: how many were left out, and which encoding
