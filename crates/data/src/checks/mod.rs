@@ -82,6 +82,7 @@ pub fn examine(table: &Examined) -> Vec<Check> {
         columns::constant,
         columns::identifiers,
         columns::many_values,
+        columns::dressed,
         redundant::redundant,
         duplicates::duplicates,
         leakage::leakage,

@@ -14,7 +14,7 @@ use crate::tabular::encoder::Encoder;
 use crate::tabular::facts::Facts;
 use crate::tabular::fit::{Fitted, fit, layout};
 use crate::tabular::samples::Samples;
-use crate::tabular::schema::find;
+use crate::tabular::schema::{apart, find};
 use crate::tabular::source::{Rows, TableSource};
 use crate::tabular::survey::{Survey, survey};
 use crate::tabular::{ColumnType, Sample, Table, TableTask, Target};
@@ -52,6 +52,8 @@ pub(crate) fn learn(
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
     let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let drop = options.drop.as_ref().map(|said| apart(said, source.columns()));
+    let options = &SourceOptions { drop, ..options.clone() };
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
@@ -70,14 +72,12 @@ pub(crate) fn learn(
     }
     let layout = layout(&fitted, training);
     if layout.width() == 0 {
-        return Err(DataError::content(
-            source.file(),
-            format!(
-                "there is no column to learn '{}' from: each of them is left out",
-                target.column
-            ),
-            "say what a column is, such as --type zip=category",
-        ));
+        let (why, hint) = match names.len() {
+            1 => ("it is the only one", "bring columns that say something of it"),
+            _ => ("each of them is left out", "say what a column is, such as --type zip=category"),
+        };
+        let what = format!("there is no column to learn '{}' from: {why}", target.column);
+        return Err(DataError::content(source.file(), what, hint));
     }
     let classes = match target.task {
         TableTask::Classification => {

@@ -221,6 +221,15 @@ impl Table {
     }
 }
 
+/// Names of columns as they were said: one that no column has is several with commas between them.
+pub(crate) fn apart(said: &[String], columns: &[String]) -> Vec<String> {
+    let names = |said: &String| match columns.contains(said) {
+        true => vec![said.clone()],
+        false => said.split(',').map(|name| name.trim().to_string()).collect(),
+    };
+    said.iter().flat_map(names).collect()
+}
+
 /// The place of a column by name.
 pub(crate) fn find(
     names: &[String],
@@ -237,8 +246,8 @@ fn missing(names: &[String], wanted: &str, header: bool, file: &Place) -> DataEr
     let hint = match (near, header) {
         (Some(near), true) => format!("did you mean '{near}'?"),
         (_, true) => "use the name of one of these columns".into(),
-        (_, false) => "the table does not name its columns: give a number from 1, or set header = \
-                       true where its first line names them"
+        (_, false) => "the table does not name its columns: give a number from 1, or say \
+                       --header true where its first line names them"
             .into(),
     };
     DataError::MissingColumn {

@@ -74,7 +74,10 @@ impl Target {
             let only = facts.values().keys().next().map_or(String::new(), |cell| cell.to_string());
             return Err(DataError::content(
                 file.clone().column(column),
-                format!("all {} rows have the target '{only}'", thousands(facts.filled)),
+                match facts.filled {
+                    1 => format!("the only row has the target '{only}'"),
+                    rows => format!("all {} rows have the target '{only}'", thousands(rows)),
+                },
                 "there is nothing to tell apart; name another target, or bring rows with others",
             ));
         }

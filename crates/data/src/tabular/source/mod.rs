@@ -99,7 +99,7 @@ impl TableSource {
         let (columns, header) = Format::of(first)?.columns(first, header, skip_bad)?;
         let twice = columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name));
         if let Some((_, name)) = twice {
-            let hint = "give each column a name of its own, or set header = false where the \
+            let hint = "give each column a name of its own, or say --header false where the \
             first line is a row";
             let problem = format!("two columns are called '{name}'");
             return Err(DataError::content(first.place().line(1), problem, hint));
@@ -224,7 +224,7 @@ impl TableSource {
         let (problem, hint): (String, &str) = match (bad.count(), self.head.header) {
             (0, true) => (
                 "there is a line with the names of the columns and no row".into(),
-                "bring rows, or set header = false where the first line is one",
+                "bring rows, or say --header false where the first line is one",
             ),
             (0, false) => ("there is no row in it".into(), "bring rows"),
             (count, _) => {
