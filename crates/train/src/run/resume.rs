@@ -160,9 +160,7 @@ impl Session {
             let Some(part) = self.data.part(part, &self.scaling) else { continue };
             let looked_at: Vec<usize> = looked_at(rows, part.data.features.width()).collect();
             looked_at.iter().for_each(|row| sum.add(&(*row as u64).to_le_bytes()));
-            for &row in &looked_at {
-                sum.add(&part.data.hash(row).unwrap_or_default().to_le_bytes());
-            }
+            part.data.hashes(&looked_at, |hash| sum.add(&hash.to_le_bytes()))?;
         }
         let rows = [PartName::Train, PartName::Valid, PartName::Test]
             .map(|part| self.data.rows(part).len());
