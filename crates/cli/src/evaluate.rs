@@ -12,7 +12,7 @@ use thalweg_train::run::{Draft, Model, Task};
 use thalweg_train::{ClassScores, Classification, Metrics, Part, Probabilities};
 
 use crate::failure::Failure;
-use crate::output::{self, count, number, percent, table};
+use crate::output::{self, commands, count, number, percent, table};
 use crate::summary::shown;
 
 #[derive(clap::Args)]
@@ -64,15 +64,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
 
 /// What can be done with the network.
 fn next(run: &Path, task: Task) -> Result<(), Failure> {
-    let (run, page) = (shown(run), shown(&run.join(thalweg_report::REPORT)));
+    let page = run.join(thalweg_report::REPORT);
+    let page = page.is_file().then(|| (shown(&page), "all of this as a page, for any browser"));
+    let run = shown(run);
     let verb = match task {
         Task::LanguageModel | Task::Translation => "generate",
         _ => "predict",
     };
     let data = if verb == "predict" { " DATA" } else { "" };
-    let use_it = format!("thalweg {verb} {run}{data}");
-    output::line(format!("\nnext\n  {use_it:<44}  use it"))?;
-    output::line(format!("  {page:<44}  all of this as a page, for any browser"))
+    let use_it = (format!("thalweg {verb} {run}{data}"), "use it");
+    let next: Vec<_> = [use_it].into_iter().chain(page).collect();
+    output::say(format!("\nnext\n{}", commands(&next)))
 }
 
 /// The data to measure on, its rows, and what to call it. Of the data that the run learned from only the rows are

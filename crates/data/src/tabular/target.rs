@@ -6,6 +6,7 @@ use super::cell::Cell;
 use super::chunk::Cells;
 use super::deal::Part;
 use super::facts::Facts;
+use super::glance::Glance;
 use super::sample::Sample;
 use super::source::TableSource;
 use crate::error::{DataError, thousands};
@@ -164,7 +165,7 @@ impl Target {
 pub(super) fn stratified(cells: &Cells) -> bool {
     let mut facts = Facts::new(false);
     let rows = cells.len();
-    facts.add(cells, 0, &vec![Part::Train; rows]);
+    facts.add(Glance::of(cells, &[], true), cells, 0, &vec![Part::Train; rows]);
     let (different, filled) = (facts.different(), facts.filled);
     if facts.numbers as f64 >= NUMBERS * filled as f64 {
         return looks_like_classes(&facts);
