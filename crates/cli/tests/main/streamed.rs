@@ -38,7 +38,7 @@ fn memory_changes_no_bit() {
         last(&place.ok(&[&common[..], &augmented, &out, more].concat()).out)
     };
     let memory = train("memory", &[]);
-    let streamed = train("streamed", &["--set", "data.source.memory=0", "--threads", "1"]);
+    let streamed = train("streamed", &["--set", "data.memory=0", "--threads", "1"]);
     assert_eq!(memory["test"], streamed["test"]);
     for file in ["metrics.jsonl", "model.safetensors", "report.json"] {
         let [a, b] = ["memory", "streamed"].map(|run| place.read(&format!("{run}/{file}")));
