@@ -45,6 +45,7 @@ mod error;
 pub mod features;
 mod files;
 mod handle;
+pub mod hash;
 pub mod idx;
 mod idx_problem;
 mod idx_set;

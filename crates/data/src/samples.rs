@@ -334,7 +334,7 @@ fn no_class(place: Place) -> DataError {
         place,
         "the file is in no class folder, so its class is not known",
         "put the files of each class into a folder of its name, or say where the class is \
-        in the file names with a label pattern, such as {label}_*.wav",
+        in the file names, such as --label-pattern '{label}_{number}.png'",
     )
 }
 
