@@ -197,6 +197,36 @@ fn formats_depths_and_transparency() {
     assert_eq!(bytes(&loaded.train.features), wanted);
 }
 
+/// A camera held on its side says so.
+#[test]
+fn photographs_stand_upright() {
+    let half =
+        RgbImage::from_fn(16, 8, |x, _| if x < 8 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) });
+    let plain = written(&half.into(), ImageFormat::Jpeg);
+    // An EXIF block whose only entry is the orientation, behind the start of the file.
+    let turned = |orientation: u8| {
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
+        [&plain[..2], exif, &[orientation, 0, 0, 0, 0, 0, 0, 0], &plain[2..]].concat()
+    };
+    let files = [("a/1.jpg", turned(6)), ("a/2.jpg", turned(8)), ("b/1.jpg", plain.clone())];
+    let folder = tree(&files);
+    let features = open(text(folder.path())).unwrap().train.features;
+    assert_eq!(features.shape(), [3, 16, 8]);
+    let red = |row: usize, line: usize| bytes(&features)[row * features.width() + line * 8];
+    // Turned to the right, what was left is above; to the left, below.
+    assert!(red(0, 0) > 200 && red(0, 15) < 50 && red(1, 0) < 50 && red(1, 15) > 200);
+}
+
+#[test]
+fn classes_within_classes_are_said() {
+    let files = ["animals/cat", "animals/dog", "plants/rose", "plants/tulip"]
+        .map(|class| [0, 1].map(|i| (format!("{class}/{i}.png"), png(4, 4, |_, _| i))));
+    let folder = tree(&files.concat());
+    assert_says(open(text(folder.path())), &["4 folders below the class folders"]);
+    let options = SourceOptions { frames: Some(2), ..Default::default() };
+    assert_eq!(open_with(text(folder.path()), &options).unwrap().train.rows(), 4);
+}
+
 #[test]
 fn bad_files_are_left_out_where_that_is_wanted() {
     let good = png(4, 4, |row, column| (row * 4 + column) as u8);
