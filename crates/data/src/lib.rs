@@ -47,6 +47,7 @@ mod files;
 mod handle;
 pub mod hash;
 pub mod idx;
+pub mod idx;
 mod idx_problem;
 mod idx_set;
 pub mod options;

@@ -138,7 +138,8 @@ fn is_plain(text: &str, delimiter: u8) -> bool {
     let quoted = quotes(delimiter) && bytes.contains(&b'"');
     let lone =
         || bytes.ends_with(b"\r") || bytes.windows(2).any(|two| two[0] == b'\r' && two[1] != b'\n');
-    !quoted && !text.starts_with('\u{feff}') && !(bytes.contains(&b'\r') && lone())
+    let marked = text.starts_with('\u{feff}');
+    !(quoted || marked || bytes.contains(&b'\r') && lone())
 }
 
 /// The rows of a plain block. Cells are places in its text: nothing is copied.
