@@ -58,7 +58,6 @@ pub mod source;
 pub mod spill;
 pub mod split;
 pub mod suggest;
-mod table;
 pub mod tabular;
 pub mod targets;
 pub mod vocabulary;

@@ -8,3 +8,4 @@ mod resume;
 mod runs;
 mod support;
 mod trial;
+mod unlike;

@@ -1,5 +1,6 @@
 //! Tables of many columns, of which one is learned.
 
+use crate::bad::Bad;
 use crate::checks::{Gathered, examine};
 use crate::dataset::Dataset;
 use crate::detect::Found;
@@ -52,11 +53,11 @@ pub(crate) fn learn(
     options: &SourceOptions,
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
-    let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let source = &TableSource::at(found, options.header, options)?;
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
-    let Survey { facts, sample, parts, mut notes } =
+    let Survey { facts, sample, mut parts, mut notes } =
         survey(source, place, options, fractions, deal.seed)?;
     let names = source.columns();
     let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
@@ -100,7 +101,14 @@ pub(crate) fn learn(
     let mut rows = Rows::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
     rows.gathered = Some(Gathered::new(deal.seed, names.len()));
-    rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
+    let left_out = parts.iter().filter(|&&part| part == Part::Out).count();
+    // What is to be said of the files themselves the first pass has said.
+    let said = rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
+    notes.extend(said.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+    for row in std::mem::take(&mut rows.refused) {
+        parts[row as usize] = Part::Out;
+    }
+    check_parts(&parts, &fractions)?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
     for (file, part, name) in [
@@ -108,12 +116,11 @@ pub(crate) fn learn(
         (&options.test_file, &mut split.test, Part::Test),
     ] {
         let Some(file) = file else { continue };
-        let other = TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
+        let other = TableSource::at(&source::path(file)?, Some(table.header), options)?;
         let before = rows.count();
         notes.extend(rows.add(&other, &|_| name)?);
         part.extend(before..rows.count());
     }
-    let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
     if left_out > 0 {
         notes.push(format!(
             "{} of {} rows are left out: nothing in column '{}'",
@@ -149,7 +156,7 @@ pub(crate) fn judge(
     options: &SourceOptions,
 ) -> Result<Loaded, DataError> {
     let header = options.header.or(Some(table.header));
-    let source = TableSource::at(found, header, options.skip_bad)?;
+    let source = TableSource::at(found, header, options)?;
     let mut rows = Rows::of(table, classes, options);
     let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
@@ -165,15 +172,22 @@ pub(crate) fn read_features(
     options: &SourceOptions,
 ) -> Result<(Features, Vec<String>), DataError> {
     let header = options.header.or(Some(table.header));
-    let source = TableSource::at(found, header, options.skip_bad)?;
+    let source = TableSource::at(found, header, options)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut features = Collected::new(table.layout.width(), options.memory);
-    let mut encoded = Vec::new();
+    let (mut encoded, mut bad, mut rows) = (Vec::new(), Bad::default(), 0);
     let mut notes = source.read(&mut |chunk| {
         encoded.clear();
-        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut encoded)?;
+        let mut keep = vec![true; chunk.rows];
+        let refused = table.encode(chunk, &matched, &mut keep, &source, &mut encoded)?;
+        rows += chunk.rows - refused.len();
+        bad.add(refused.into_iter().map(|(_, error)| error));
         features.add(&encoded)
     })?;
+    if rows == 0 {
+        return Err(source.no_rows(&bad));
+    }
+    notes.extend(bad.note());
     notes.extend(table.unknown(source.columns()));
     Ok((features.finish()?, notes))
 }
@@ -182,6 +196,14 @@ pub(crate) fn read_features(
 fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize, DataError> {
     let names = source.columns();
     let column = |name: &str| find(names, name, source.has_header(), &source.file());
+    if options.group.is_some() && options.time_col.is_some() {
+        return Err(DataError::option(
+            "group",
+            "the rows of a table are split by groups or by time, not by both",
+            "leave out --group or --time-col; where the column names several series of which the \
+            next numbers are to be said, add --task forecast",
+        ));
+    }
     let types = options.types.iter().flat_map(|types| types.keys());
     let dropped = options.drop.iter().flatten();
     for name in types.chain(dropped).chain(&options.group).chain(&options.time_col) {
@@ -247,6 +269,8 @@ struct Rows<'a> {
     rows: usize,
     /// Rows without a target.
     left_out: u64,
+    /// The numbers of rows that were left out for a cell that cannot be read.
+    refused: Vec<u64>,
     /// What the checks need, where they are to be made.
     gathered: Option<Gathered>,
 }
@@ -263,6 +287,7 @@ impl<'a> Rows<'a> {
             values: vec![],
             rows: 0,
             left_out: 0,
+            refused: vec![],
             gathered: None,
         }
     }
@@ -283,18 +308,24 @@ impl<'a> Rows<'a> {
         let at = find(source.columns(), &target.column, source.has_header(), &file)?;
         let places: Vec<Option<usize>> = matched.iter().copied().chain([Some(at)]).collect();
         let place = |row, column| source.place(row, column);
-        source.read(&mut |chunk| {
+        let (mut bad, before) = (Bad::default(), self.rows);
+        let mut notes = source.read(&mut |chunk| {
             let cells = &chunk.columns[at];
-            let keep: Vec<bool> = (0..chunk.rows)
-                .map(|row| part(chunk.first + row as u64) != Part::Out && !cells.is_missing(row))
-                .collect();
-            let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
-            self.left_out += (chunk.rows - rows.len()) as u64;
-            self.rows += rows.len();
-            self.encoded.clear();
-            self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
-            self.features.add(&self.encoded)?;
             let number = |row: usize| chunk.first + row as u64;
+            let mut keep: Vec<bool> = (0..chunk.rows)
+                .map(|row| part(number(row)) != Part::Out && !cells.is_missing(row))
+                .collect();
+            self.left_out += keep.iter().filter(|&&keep| !keep).count() as u64;
+            self.encoded.clear();
+            let refused =
+                self.table.encode(chunk, &matched, &mut keep, source, &mut self.encoded)?;
+            self.features.add(&self.encoded)?;
+            let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
+            self.rows += rows.len();
+            for (row, error) in refused {
+                self.refused.push(row);
+                bad.add([error]);
+            }
             if let Some(gathered) = &mut self.gathered {
                 rows.iter().for_each(|&row| gathered.add(chunk, &places, row, part(number(row))));
             }
@@ -326,7 +357,12 @@ impl<'a> Rows<'a> {
                 self.labels.extend(ids);
             }
             Ok(())
-        })
+        })?;
+        if self.rows == before && bad.count() > 0 {
+            return Err(source.no_rows(&bad));
+        }
+        notes.extend(bad.note());
+        Ok(notes)
     }
 
     /// What was left out.

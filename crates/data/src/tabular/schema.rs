@@ -131,34 +131,55 @@ impl Table {
     }
 
     /// Adds the rows of a chunk of `source` for which `keep` holds to `out`. `matched`: where the columns are in it.
+    /// Where rows that cannot be read are left out, those with a cell that does not fit are: `keep` holds for them no
+    /// more, and what is wrong with each is returned with its number.
     pub(crate) fn encode(
         &self,
         chunk: &Chunk,
         matched: &[Option<usize>],
-        keep: &[bool],
+        keep: &mut [bool],
         source: &TableSource,
         out: &mut Vec<f32>,
-    ) -> Result<(), DataError> {
+    ) -> Result<Vec<(u64, DataError)>, DataError> {
         let file = source.file().path;
         let folder = file.parent().unwrap_or(Path::new(""));
         let (width, start) = (self.layout.width(), out.len());
-        let rows = keep.iter().filter(|&&keep| keep).count();
-        out.resize(start + rows * width, 0.0);
+        let kept: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
+        out.resize(start + kept.len() * width, 0.0);
+        let mut refused = Vec::new();
         for (i, at) in self.places() {
             let (Some(from), encoder) = (matched[i], &self.columns[i].encoder) else { continue };
             let writer = encoder.writer(folder)?;
             let cells = &chunk.columns[from];
-            let kept = (0..chunk.rows).filter(|&row| keep[row]);
-            for (row, out) in kept.zip(out[start..].chunks_exact_mut(width)) {
-                writer.write(cells.cell(row), &mut out[at..at + encoder.width()]).map_err(
-                    |wrong| {
-                        let place = source.place(chunk.first + row as u64, from);
-                        DataError::content(place, wrong.problem, wrong.hint)
-                    },
-                )?;
+            for (&row, out) in kept.iter().zip(out[start..].chunks_exact_mut(width)) {
+                let out = &mut out[at..at + encoder.width()];
+                if !keep[row] {
+                    continue;
+                }
+                if let Err(wrong) = writer.write(cells.cell(row), out) {
+                    let number = chunk.first + row as u64;
+                    let place = source.place(number, from);
+                    let error = DataError::content(place, wrong.problem, wrong.hint);
+                    if !source.skips_bad() {
+                        return Err(error);
+                    }
+                    keep[row] = false;
+                    refused.push((number, error));
+                }
             }
         }
-        Ok(())
+        if !refused.is_empty() {
+            let good = (kept.iter().enumerate()).filter(|(_, row)| keep[**row]);
+            let mut end = start;
+            for (i, _) in good {
+                let from = start + i * width;
+                out.copy_within(from..from + width, end);
+                end += width;
+            }
+            out.truncate(end);
+            refused.sort_by_key(|(row, _)| *row);
+        }
+        Ok(refused)
     }
 
     /// Encodes rows that are in memory: for each the names of its columns and their cells. Other columns than those
