@@ -3,7 +3,6 @@
 //! The file has no name: it is gone when its last user is. It lies where the system keeps temporary files, which
 //! `TMPDIR` changes. It is read by position, a few blocks at a time, and not mapped, so that what is resident stays small.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -58,7 +57,8 @@ impl Writer {
     /// The rows of `width` numbers that were written.
     pub(crate) fn finish(mut self, width: usize) -> Result<Spilled, DataError> {
         self.flush()?;
-        let cache = Mutex::new(Cache { blocks: BTreeMap::new(), clock: 0, bytes: Vec::new() });
+        let blocks = self.written.div_ceil((width * BLOCK).max(1));
+        let cache = Mutex::new(Cache::new(blocks));
         Ok(Spilled(Arc::new(Rows { file: self.file, width, len: self.written, cache })))
     }
 }
@@ -75,11 +75,23 @@ struct Rows {
     cache: Mutex<Cache>,
 }
 
-/// Blocks of the file, and when each was last used.
+/// Blocks of the file that are in memory. Which one has to go is found as a clock does it: a hand goes round over the
+/// places and takes the first block that was not looked at since it came by last.
 struct Cache {
-    blocks: BTreeMap<usize, (u64, Vec<f32>)>,
-    clock: u64,
+    /// The place of each block of the file, or [`NOWHERE`].
+    places: Vec<u32>,
+    kept: Vec<Kept>,
+    hand: usize,
     bytes: Vec<u8>,
+}
+
+/// The place of a block that is not in memory.
+const NOWHERE: u32 = u32::MAX;
+
+struct Kept {
+    block: usize,
+    is_fresh: bool,
+    values: Vec<f32>,
 }
 
 impl Spilled {
@@ -95,7 +107,7 @@ impl Spilled {
         mut each: impl FnMut(&[f32]),
     ) -> Result<(), DataError> {
         let Rows { file, width, len, cache } = &*self.0;
-        let mut cache = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let cache = &mut *cache.lock().unwrap_or_else(PoisonError::into_inner);
         let block_bytes = width * BLOCK * size_of::<f32>();
         let kept = KEPT.min(KEPT_BYTES / block_bytes.max(1));
         if kept < KEPT / 2 {
@@ -108,43 +120,58 @@ impl Spilled {
         }
         for &row in rows {
             let block = row / BLOCK;
-            let first = block * BLOCK * width;
-            let values = cache.block(block, kept, |cache, values| {
-                cache.load(file, first, (BLOCK * width).min(len - first), values)
-            })?;
-            let at = row * width - first;
-            each(&values[at..at + width]);
+            if cache.places[block] == NOWHERE {
+                let first = block * BLOCK * width;
+                cache.keep(file, block, first, (BLOCK * width).min(len - first), kept)?;
+            }
+            let found = &mut cache.kept[cache.places[block] as usize];
+            found.is_fresh = true;
+            let at = row % BLOCK * width;
+            each(&found.values[at..at + width]);
         }
         Ok(())
     }
 }
 
 impl Cache {
-    /// A block, from memory or by `load`; at most `kept` are kept, those that were used last.
-    fn block(
+    fn new(blocks: usize) -> Cache {
+        Cache { places: vec![NOWHERE; blocks], kept: Vec::new(), hand: 0, bytes: Vec::new() }
+    }
+
+    /// Takes a block of `count` numbers from place `first` on into memory, where at most `most` are kept.
+    fn keep(
         &mut self,
+        file: &File,
         block: usize,
-        kept: usize,
-        load: impl FnOnce(&mut Cache, &mut Vec<f32>) -> Result<(), DataError>,
-    ) -> Result<&[f32], DataError> {
-        self.clock += 1;
-        let clock = self.clock;
-        if !self.blocks.contains_key(&block) {
-            let mut values = Vec::new();
-            if self.blocks.len() >= kept {
-                let oldest = self.blocks.iter().min_by_key(|(_, (used, _))| *used);
-                let oldest = oldest.map(|(&block, _)| block);
-                let freed = oldest.and_then(|block| self.blocks.remove(&block));
-                values = freed.map_or(values, |(_, values)| values);
-            }
-            load(self, &mut values)?;
-            self.blocks.insert(block, (clock, values));
+        first: usize,
+        count: usize,
+        most: usize,
+    ) -> Result<(), DataError> {
+        let mut values = Vec::new();
+        let place = if self.kept.len() < most { self.kept.len() } else { self.given_up() };
+        if let Some(old) = self.kept.get_mut(place) {
+            self.places[old.block] = NOWHERE;
+            values = std::mem::take(&mut old.values);
         }
-        let found = self.blocks.get_mut(&block).map(|(used, values)| {
-            *used = clock;
-            values.as_slice()
-        });
-        Ok(found.unwrap_or_default())
+        self.load(file, first, count, &mut values)?;
+        let now = Kept { block, is_fresh: true, values };
+        match self.kept.get_mut(place) {
+            Some(old) => *old = now,
+            None => self.kept.push(now),
+        }
+        self.places[block] = place as u32;
+        Ok(())
+    }
+
+    /// The place of a block that was not looked at lately.
+    fn given_up(&mut self) -> usize {
+        loop {
+            let place = self.hand;
+            self.hand = (place + 1) % self.kept.len();
+            if !std::mem::take(&mut self.kept[place].is_fresh) {
+                return place;
+            }
+        }
     }
 
     /// Reads `count` numbers from place `first` on.
@@ -222,7 +249,7 @@ mod tests {
             spilled.visit(&wanted, check).unwrap();
             assert_eq!(seen, wanted.len());
             let cache = spilled.0.cache.lock().unwrap();
-            assert!(cache.blocks.len() <= KEPT);
+            assert!(cache.kept.len() <= KEPT);
         }
     }
 }

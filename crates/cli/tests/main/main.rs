@@ -6,6 +6,7 @@ mod judging;
 mod kinds;
 mod resume;
 mod runs;
+mod streamed;
 mod support;
 mod trial;
 mod unlike;

@@ -89,8 +89,8 @@ pub(crate) fn features(
     };
     let features = match encoding {
         Encoding::Values => idx_set::read_features(found),
-        Encoding::Images(images) => images::read_features(files()?, images),
-        Encoding::Audio(audio) => audio::read_features(files()?, audio),
+        Encoding::Images(images) => images::read_features(&files()?, images, options),
+        Encoding::Audio(audio) => audio::read_features(&files()?, audio, options),
         Encoding::Language(language) => language::read_features(files()?, language),
         Encoding::Text(text) => {
             return of_table(&|table| text::read_features(table, text, options));

@@ -1,13 +1,13 @@
 //! How the rows of a table become samples: its columns, and what each of them was taken for. `model.json` holds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
-use super::chunk::Chunk;
 use super::encoder::{Encoder, Section};
-use super::source::TableSource;
+use super::source::Rows;
 use super::target::Target;
 use crate::error::DataError;
 use crate::place::Place;
@@ -130,56 +130,49 @@ impl Table {
         })
     }
 
-    /// Adds the rows of a chunk of `source` for which `keep` holds to `out`. `matched`: where the columns are in it.
-    /// Where rows that cannot be read are left out, those with a cell that does not fit are: `keep` holds for them no
-    /// more, and what is wrong with each is returned with its number.
+    /// The rows of a chunk that are to be kept, as samples. `matched`: where the columns are in it; `folder`: where paths in
+    /// cells begin. With `skip_bad` rows with a cell that does not fit are kept no more, and what is wrong with each is
+    /// returned with its place in the chunk.
     pub(crate) fn encode(
         &self,
-        chunk: &Chunk,
+        rows: &Rows,
         matched: &[Option<usize>],
-        keep: &mut [bool],
-        source: &TableSource,
-        out: &mut Vec<f32>,
-    ) -> Result<Vec<(u64, DataError)>, DataError> {
-        let file = source.file().path;
-        let folder = file.parent().unwrap_or(Path::new(""));
-        let (width, start) = (self.layout.width(), out.len());
-        let kept: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
-        out.resize(start + kept.len() * width, 0.0);
-        let mut refused = Vec::new();
+        keep: &mut Vec<usize>,
+        folder: &Path,
+        skip_bad: bool,
+    ) -> Result<(Vec<f32>, Vec<(usize, DataError)>), DataError> {
+        let width = self.layout.width();
+        let mut out = vec![0.0; keep.len() * width];
+        let mut refused = BTreeMap::new();
         for (i, at) in self.places() {
-            let (Some(from), encoder) = (matched[i], &self.columns[i].encoder) else { continue };
-            let writer = encoder.writer(folder)?;
-            let cells = &chunk.columns[from];
-            for (&row, out) in kept.iter().zip(out[start..].chunks_exact_mut(width)) {
-                let out = &mut out[at..at + encoder.width()];
-                if !keep[row] {
+            let Column { name, encoder, .. } = &self.columns[i];
+            let Some(from) = matched[i] else { continue };
+            let (writer, place) = (encoder.writer(folder)?, at..at + encoder.width());
+            let cells = &rows.columns[from];
+            for (&row, out) in keep.iter().zip(out.chunks_exact_mut(width)) {
+                let Err(wrong) = writer.write(cells.cell(row), &mut out[place.clone()]) else {
                     continue;
+                };
+                let place = rows.place(row, name);
+                let error = DataError::content(place, wrong.problem, wrong.hint);
+                if !skip_bad {
+                    return Err(error);
                 }
-                if let Err(wrong) = writer.write(cells.cell(row), out) {
-                    let number = chunk.first + row as u64;
-                    let place = source.place(number, from);
-                    let error = DataError::content(place, wrong.problem, wrong.hint);
-                    if !source.skips_bad() {
-                        return Err(error);
-                    }
-                    keep[row] = false;
-                    refused.push((number, error));
-                }
+                refused.entry(row).or_insert(error);
             }
         }
         if !refused.is_empty() {
-            let good = (kept.iter().enumerate()).filter(|(_, row)| keep[**row]);
-            let mut end = start;
-            for (i, _) in good {
-                let from = start + i * width;
-                out.copy_within(from..from + width, end);
-                end += width;
+            let mut end = 0;
+            for (i, row) in keep.iter().enumerate() {
+                if !refused.contains_key(row) {
+                    out.copy_within(i * width..(i + 1) * width, end);
+                    end += width;
+                }
             }
             out.truncate(end);
-            refused.sort_by_key(|(row, _)| *row);
+            keep.retain(|row| !refused.contains_key(row));
         }
-        Ok(refused)
+        Ok((out, refused.into_iter().collect()))
     }
 
     /// Encodes rows that are in memory: for each the names of its columns and their cells. Other columns than those
@@ -249,6 +242,15 @@ impl Table {
     }
 }
 
+/// Names of columns as they were said: one that no column has is several with commas between them.
+pub(crate) fn apart(said: &[String], columns: &[String]) -> Vec<String> {
+    let names = |said: &String| match columns.contains(said) {
+        true => vec![said.clone()],
+        false => said.split(',').map(|name| name.trim().to_string()).collect(),
+    };
+    said.iter().flat_map(names).collect()
+}
+
 /// The place of a column by name.
 pub(crate) fn find(
     names: &[String],
@@ -265,8 +267,8 @@ fn missing(names: &[String], wanted: &str, header: bool, file: &Place) -> DataEr
     let hint = match (near, header) {
         (Some(near), true) => format!("did you mean '{near}'?"),
         (_, true) => "use the name of one of these columns".into(),
-        (_, false) => "the table does not name its columns: give a number from 1, or set header = \
-                       true where its first line names them"
+        (_, false) => "the table does not name its columns: give a number from 1, or say \
+                       --header true where its first line names them"
             .into(),
     };
     DataError::MissingColumn {

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::chunk::Cells;
-use super::schema::find;
+use super::schema::{apart, find};
 use super::source::TableSource;
 use super::whole::Whole;
 use crate::encoding::Encoding;
@@ -168,7 +168,7 @@ fn parquet(_: &[Column]) -> Result<Vec<u8>, DataError> {
 }
 
 /// Columns of a table as they are in its files, to be copied beside predictions; of a table of several series, the
-/// names of the series.
+/// names of the series. A name that no column has may be several with commas between them.
 ///
 /// # Errors
 /// [`DataError::MissingColumn`]; where `spec` is no table; what is wrong with its files.
@@ -189,6 +189,7 @@ pub fn columns_of(
     }
     let source = TableSource::open(spec, &SourceOptions { header, ..options.clone() })?;
     let place = |name: &String| find(source.columns(), name, source.has_header(), &source.file());
+    let names = &apart(names, source.columns());
     let places = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
     let mut kept: Vec<Option<Values>> = places.iter().map(|_| None).collect();
     source.read(&mut |chunk| {

@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value, json};
 use thalweg_data::random::permutation;
-use thalweg_data::{Encoding, Raw, Scaling, Targets};
+use thalweg_data::{Encoding, Scaling, Targets};
 
 use crate::judge::linear::{Design, Linear, Truth};
 use crate::{ClassCounts, LabelCounts, Part, RegressionSums};
 
+/// Rows that are read together.
+const READ_AT_ONCE: usize = 256;
 /// Rows of the design that judges.
 const JUDGED_AT_ONCE: usize = 1 << 16;
 /// Rows that are learned from at most.
@@ -83,12 +85,12 @@ impl Reader {
     /// With the most frequent ids of `rows`.
     fn new(pieces: Vec<Piece>, part: &Part, rows: &[usize]) -> Reader {
         // Bytes are not centred: what is 0 stays 0, and the bias makes up for it.
-        let scaling = match part.data.features.raw() {
-            Raw::U8(_) => {
+        let scaling = match part.data.features.is_bytes() {
+            true => {
                 let mean = vec![0.0; part.scaling.mean.len()];
                 Scaling { mean, ..part.scaling.clone() }
             }
-            _ => part.scaling.clone(),
+            false => part.scaling.clone(),
         };
         let mut reader = Reader { places: vec![], width: 0, pieces, scaling };
         let mut counts: Vec<Vec<u32>> = reader.pieces.iter().map(|_| vec![]).collect();
@@ -116,17 +118,24 @@ impl Reader {
 
     fn walk(&self, part: &Part, rows: &[usize], mut see: impl FnMut(&[f32])) {
         let features = &part.data.features;
-        let mut sample = vec![0.0; features.width()];
-        let mut ids = vec![0; if features.is_ids() { features.width() } else { 0 }];
-        for &row in rows {
-            match features.is_ids() {
-                true if features.fill_ids(&[row], &mut ids).is_ok() => {
-                    sample.iter_mut().zip(&ids).for_each(|(x, &id)| *x = id as f32);
+        let width = features.width();
+        let mut samples = vec![0.0; width * READ_AT_ONCE.min(rows.len())];
+        for rows in rows.chunks(READ_AT_ONCE) {
+            let samples = &mut samples[..width * rows.len()];
+            let read = match features.is_ids() {
+                true => {
+                    let mut places = samples.chunks_exact_mut(width);
+                    features.visit(rows, |ids| {
+                        if let Some(place) = places.next() {
+                            place.copy_from_slice(ids);
+                        }
+                    })
                 }
-                false if features.fill(&[row], &self.scaling, &mut sample).is_ok() => {}
-                _ => continue,
+                false => features.fill(rows, &self.scaling, samples),
+            };
+            if read.is_ok() {
+                samples.chunks_exact(width).for_each(&mut see);
             }
-            see(&sample);
         }
     }
 
