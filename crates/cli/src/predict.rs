@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use thalweg_data::tabular::write::{Column, Format, Values, columns_of};
-use thalweg_data::{Features, open_unlabelled};
+use thalweg_data::{Encoding, Features, open_unlabelled};
 use thalweg_train::judge::conformal;
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::ModelFile;
@@ -45,10 +45,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (features, notes) = open_unlabelled(&args.data, &model.file.encoding, &model.file.source)?;
     notes.iter().for_each(output::remark);
     let rows: Vec<usize> = (0..features.rows()).collect();
-    let mut columns = match args.keep.is_empty() {
-        true => vec![],
-        false => kept(args, &model.file, rows.len())?,
-    };
+    let mut columns = kept(args, &model.file, rows.len())?;
     let outputs = model.predict(&features, &args.data, &rows)?;
     let outputs = outputs.as_slice().unwrap_or_default();
     columns.extend(match model.file.task {
@@ -120,9 +117,18 @@ fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
     }
 }
 
-/// The columns that are copied.
+/// The columns that are copied, and the names of several series.
 fn kept(args: &Args, model: &ModelFile, rows: usize) -> Result<Vec<Column>, Failure> {
-    let columns = columns_of(&args.data, &model.encoding, &model.source, &args.keep)?;
+    let mut keep = args.keep.clone();
+    if let (Encoding::Series(_), Some(group)) = (&model.encoding, &model.source.group) {
+        // One forecast a series: without its name nobody could tell whose it is.
+        keep.insert(0, group.clone());
+        keep.dedup();
+    }
+    if keep.is_empty() {
+        return Ok(vec![]);
+    }
+    let columns = columns_of(&args.data, &model.encoding, &model.source, &keep)?;
     if let Some(Column { name, .. }) = columns.iter().find(|column| column.name == model.target) {
         let what =
             format!("two columns would be called '{name}', in --keep {}", args.keep.join(" "));

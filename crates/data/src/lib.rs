@@ -63,7 +63,6 @@ pub mod spill;
 pub mod split;
 pub mod streamed;
 pub mod suggest;
-mod table;
 pub mod tabular;
 pub mod targets;
 pub mod vocabulary;

@@ -10,3 +10,4 @@ mod streamed;
 mod support;
 mod tables;
 mod trial;
+mod unlike;

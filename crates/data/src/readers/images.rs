@@ -141,13 +141,13 @@ impl Images {
         Ok(Images { frames, ..Images::of(&probes, options)? })
     }
 
-    /// What suits images that stand in a column of a table.
+    /// What suits images that stand in a column of a table; those that cannot be read do not count.
     pub(crate) fn of_column(
-        files: impl Iterator<Item = Result<(Vec<u8>, Place), DataError>>,
+        files: impl Iterator<Item = (Vec<u8>, Place)>,
         options: &SourceOptions,
     ) -> Result<Images, DataError> {
-        let probes = files.map(|file| file.and_then(|(bytes, place)| probe(&bytes, &place)));
-        Images::of(&probes.collect::<Result<Vec<_>, _>>()?, options)
+        let probes = files.filter_map(|(bytes, place)| probe(&bytes, &place).ok());
+        Images::of(&probes.collect::<Vec<_>>(), options)
     }
 
     /// The most frequent size and the channels of single images.

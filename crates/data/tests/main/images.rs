@@ -262,3 +262,43 @@ fn empty_class_folders_are_said() {
     std::fs::create_dir_all(folder.path().join("cats")).unwrap();
     assert_says(open(text(folder.path())), &["folders in it", "no file in any of them"]);
 }
+
+#[test]
+fn bad_cells_of_pictures_and_recordings_are_named_or_left_out() {
+    let picture = |i: usize| png(4, 4, move |row, column| (row * 4 + column + i as u32) as u8);
+    let sound = |i: usize| wav(8_000, 1, &tone(300.0 + 20.0 * i as f64, 8_000, 800));
+    for (end, bad) in [("png", b"no image".to_vec()), ("wav", b"RIFF".to_vec())] {
+        let content = |i: usize| if end == "png" { picture(i) } else { sound(i) };
+        let mut files: Vec<(String, Vec<u8>)> =
+            (0..30).map(|i| (format!("{i}.{end}"), content(i))).collect();
+        let rows: String =
+            (0..30).map(|i| format!("{i}.{end},{},{}\n", i * 3 % 7, i % 2)).collect();
+        files.push(("t.csv".into(), format!("file,size,class\n{rows}").into_bytes()));
+        // One that is not there, one that is damaged.
+        files.remove(4);
+        files[20].1 = bad;
+        let files: Vec<(&str, Vec<u8>)> =
+            files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let folder = tree(&files);
+        let path = folder.path().join("t.csv");
+        let missing = format!("4.{end}");
+        let says = ["t.csv: line 6, column 'file'", &missing, "--skip-bad"];
+        assert_says(open(text(&path)), &says);
+
+        let options = SourceOptions { skip_bad: true, ..SourceOptions::default() };
+        let loaded = open_with(text(&path), &options).unwrap();
+        assert_eq!(loaded.train.rows(), 28);
+        let parts = loaded.parts.as_ref().unwrap();
+        assert_eq!(parts.train.len() + parts.valid.len() + parts.test.len(), 28);
+        let note = loaded.notes.iter().find(|note| note.contains("left out")).unwrap();
+        assert!(note.contains("2 left out") && note.contains("line 6, column 'file'"), "{note}");
+        assert!(note.contains("line 23, column 'file'") && note.contains(&format!("21.{end}")));
+
+        let names = ["0", "1"].map(String::from);
+        let judged = open_as(text(&path), &kept(&loaded), &names, &options).unwrap();
+        assert_eq!(judged.train.rows(), 28);
+        let (features, notes) =
+            thalweg_data::open_unlabelled(text(&path), &kept(&loaded), &options).unwrap();
+        assert_eq!((features.rows(), notes.len()), (28, 1));
+    }
+}
