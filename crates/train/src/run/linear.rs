@@ -1,7 +1,7 @@
 //! A linear model of the same rows, which every network has to beat: how encoded samples become its design.
 
 use serde_json::{Map, Value, json};
-use thalweg_data::random::permutation;
+use thalweg_data::random::spread;
 use thalweg_data::{Encoding, Raw, Scaling, Targets};
 
 use crate::judge::linear::{Design, Linear, Truth};
@@ -9,6 +9,8 @@ use crate::{ClassCounts, LabelCounts, Part, RegressionSums};
 
 /// Rows of the design that judges.
 const JUDGED_AT_ONCE: usize = 1 << 16;
+/// Rows that are read at once.
+const AT_ONCE: usize = 64;
 /// Rows that are learned from at most.
 const ROWS: usize = 50_000;
 /// Products of rows, numbers of a row that are not 0, and outputs; what fits a second or two.
@@ -116,24 +118,30 @@ impl Reader {
 
     fn walk(&self, part: &Part, rows: &[usize], mut see: impl FnMut(&[f32])) {
         let features = &part.data.features;
-        let mut sample = vec![0.0; features.width()];
-        let mut ids = vec![0; if features.is_ids() { features.width() } else { 0 }];
-        for &row in rows {
-            match features.is_ids() {
-                true if features.fill_ids(&[row], &mut ids).is_ok() => {
-                    sample.iter_mut().zip(&ids).for_each(|(x, &id)| *x = id as f32);
+        let width = features.width();
+        let mut samples = vec![0.0; AT_ONCE * width];
+        let mut ids = vec![0; if features.is_ids() { samples.len() } else { 0 }];
+        for rows in rows.chunks(AT_ONCE) {
+            let samples = &mut samples[..rows.len() * width];
+            let filled = match features.is_ids() {
+                true => {
+                    let ids = &mut ids[..rows.len() * width];
+                    let filled = features.fill_ids(rows, ids);
+                    samples.iter_mut().zip(ids).for_each(|(x, id)| *x = *id as f32);
+                    filled
                 }
-                false if features.fill(&[row], &self.scaling, &mut sample).is_ok() => {}
-                _ => continue,
+                false => features.fill(rows, &self.scaling, samples),
+            };
+            if filled.is_ok() {
+                samples.chunks_exact(width).for_each(&mut see);
             }
-            see(&sample);
         }
     }
 
     fn design(&self, part: &Part, rows: &[usize]) -> Design {
         let mut design = Design::new(self.width);
+        let mut row: Vec<(usize, f32)> = Vec::new();
         self.walk(part, rows, |sample| {
-            let mut row: Vec<(usize, f32)> = Vec::new();
             for ((piece, values), (start, ids)) in cut(&self.pieces, sample).zip(&self.places) {
                 let place = |&id: &f32| match ids.binary_search(&(id as u32)) {
                     Ok(at) => start + 1 + at,
@@ -151,7 +159,7 @@ impl Reader {
                     }
                 }
             }
-            design.push(row);
+            design.push(row.drain(..));
         });
         design
     }
@@ -217,13 +225,7 @@ fn scaling(part: &Part, rows: &[usize]) -> Vec<[f64; 2]> {
 
 /// At most `most` of the rows of a part, in their order.
 fn some_rows(part: &Part, most: usize) -> Vec<usize> {
-    if part.rows.len() <= most {
-        return part.rows.to_vec();
-    }
-    let mut places = permutation(0, STREAM, part.rows.len());
-    places.truncate(most);
-    places.sort_unstable();
-    places.into_iter().map(|place| part.rows[place]).collect()
+    spread(0, STREAM, most, part.rows.len()).into_iter().map(|place| part.rows[place]).collect()
 }
 
 /// The figures of a logistic (of numbers: a ridge) regression that learned from `train` and was strengthened by `valid`, on
