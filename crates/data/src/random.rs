@@ -65,6 +65,21 @@ pub fn permutation(seed: u64, stream: u64, n: usize) -> Vec<usize> {
     order
 }
 
+/// `n` of the numbers `0..of` in rising order, one of each of `n` stretches of them that are equally long; all of them where
+/// they are no more than `n`.
+#[must_use]
+pub fn spread(seed: u64, stream: u64, n: usize, of: usize) -> Vec<usize> {
+    if n >= of {
+        return (0..of).collect();
+    }
+    let mut random = Philox::new(seed, stream);
+    let mut one = |i: usize| {
+        let (start, end) = (i * of / n, (i + 1) * of / n);
+        start + random.below((end - start) as u64) as usize
+    };
+    (0..n).map(&mut one).collect()
+}
+
 /// A random 64-bit word of its own for each place of a stream.
 #[must_use]
 pub fn word(seed: u64, stream: u64, place: u64) -> u64 {
@@ -109,6 +124,19 @@ pub(crate) mod stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spread_takes_one_of_each_stretch() {
+        for (n, of) in [(7, 100), (99, 100), (1, 5), (0, 5)] {
+            let chosen = spread(3, 4, n, of);
+            assert_eq!(chosen.len(), n);
+            for (i, place) in chosen.into_iter().enumerate() {
+                assert!((i * of / n..(i + 1) * of / n).contains(&place), "{i}: {place}");
+            }
+        }
+        assert_eq!(spread(3, 4, 5, 5), [0, 1, 2, 3, 4]);
+        assert_ne!(spread(3, 4, 50, 5_000), spread(5, 4, 50, 5_000));
+    }
 
     #[test]
     fn words_follow_the_documented_layout() {

@@ -21,6 +21,9 @@ const STEPS: usize = 30;
 /// What is left of the loss after them, at the most.
 const LEFT: f64 = 0.9;
 
+/// The check whose outcome depends on how many steps there was time for.
+pub(crate) const ONE_BATCH: &str = "one batch";
+
 /// What was found out before a training.
 #[derive(Clone, Debug)]
 pub struct Preflight {
@@ -160,7 +163,7 @@ fn initial_loss(loss: &Loss, kind: Kind, scaled: bool, first: f64) -> Check {
 }
 
 fn one_batch(losses: &[f64], rows: usize) -> Check {
-    let name = "one batch".to_string();
+    let name = ONE_BATCH.to_string();
     let (first, steps) = (losses[0], losses.len());
     let least = losses[steps.saturating_sub(3)..].iter().copied().fold(f64::INFINITY, f64::min);
     let saw = format!("{rows} rows, loss {first:.4} → {least:.4} in {steps} steps");

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use thalweg_cpu::Cpu;
 use thalweg_data::{DataError, Features, Scaling};
-use thalweg_graph::{DType, Shape, Value};
+use thalweg_graph::{DType, Shape, Value, reachable};
 use thalweg_nn::{Loss, Network, Store, Updater};
 
 use crate::aim::Aim;
@@ -17,9 +17,6 @@ use crate::part::Part;
 use crate::programs::{Compiled, Programs, Purpose, number};
 use crate::sample::Sample;
 use crate::step::{self, Inputs, Terms};
-
-/// Rows in a batch of a prediction, and of the validation while training.
-pub(crate) const EVALUATED_AT_ONCE: usize = 256;
 
 /// A network with all that its training needs: loss, optimizer, executor, and the store of its values.
 ///
@@ -60,8 +57,17 @@ pub struct Trainer<N: Network> {
     pub(crate) unreached: Vec<String>,
     /// For which terms the programs of training have been compiled but not used yet, and the entries of the store then.
     pub(crate) fresh: Option<(Terms, usize)>,
-    /// The samples that the network is built for, and the shape of its output for one of them.
-    built: Option<(Sample, Shape)>,
+    built: Option<Built>,
+}
+
+/// What a network is built for.
+#[derive(Clone, Debug)]
+struct Built {
+    sample: Sample,
+    /// The shape of its output for one sample.
+    output: Shape,
+    /// As [`Trainer::evaluation_batch`].
+    batch: usize,
 }
 
 impl<N: Network> Trainer<N> {
@@ -137,8 +143,8 @@ impl<N: Network> Trainer<N> {
     pub fn bind(&mut self, sample: impl Into<Sample>, seed: u64) -> Result<(), TrainError> {
         let sample = sample.into();
         match &self.built {
-            Some((known, _)) if *known == sample => return Ok(()),
-            Some((known, _)) => {
+            Some(Built { sample: known, .. }) if *known == sample => return Ok(()),
+            Some(Built { sample: known, .. }) => {
                 let problem = format!("the network is built for samples of {known}, got {sample}");
                 return Err(TrainError::misfit(problem, "a network has one input size"));
             }
@@ -156,7 +162,11 @@ impl<N: Network> Trainer<N> {
             self.store = Store::new(seed);
         }
         self.store.bind(&self.network)?;
-        self.built = Some((sample, Shape::from(&output.shape()[1..])));
+        let results = reachable(std::slice::from_ref(&output));
+        let of_rows = results.iter().filter(|node| node.shape().dims().first() == Some(&ROWS));
+        let widest = of_rows.map(|node| node.numel() / ROWS).max().unwrap_or(1);
+        let shape = Shape::from(&output.shape()[1..]);
+        self.built = Some(Built { sample, output: shape, batch: batch_of(widest) });
         Ok(())
     }
 
@@ -181,13 +191,13 @@ impl<N: Network> Trainer<N> {
         seen: &mut dyn FnMut(&[f32]),
     ) -> Result<Metrics, TrainError> {
         if batch == 0 {
-            let hint = "256 rows at a time are plenty";
+            let hint = "Trainer::evaluation_batch tells how many rows are quick";
             return Err(TrainError::option("batch", "must be at least 1, got 0", hint));
         }
         part.check("measure on")?;
         let goal = Goal::new(&self.loss, &self.aim, part.data)?;
         let sample = Sample::from(&part.data.features);
-        let outputs = self.bound(&sample)?.numel();
+        let outputs = self.bound(&sample)?.output.numel();
         let mut counts = Counts::new(&goal, part);
         let mut sum = 0.0;
         let mut batches = part.rows.chunks(batch.min(rows_at_once(outputs))).peekable();
@@ -224,10 +234,10 @@ impl<N: Network> Trainer<N> {
             return Err(DataError::NoRows { what: "predict for" }.into());
         }
         let sample = Sample::from(features);
-        let output = self.bound(&sample)?;
+        let Built { output, batch, .. } = self.bound(&sample)?;
         let shape: Vec<usize> = [&[rows.len()], output.dims()].concat();
         let mut all = Value::zeros(DType::F32, shape);
-        let batch = EVALUATED_AT_ONCE.min(rows_at_once(output.numel()));
+        let batch = batch.min(rows_at_once(output.numel()));
         let places =
             all.bytes_mut().chunks_mut((batch * output.numel() * DType::F32.size()).max(1));
         let mut batches = rows.chunks(batch).zip(places).peekable();
@@ -244,10 +254,21 @@ impl<N: Network> Trainer<N> {
         Ok(all)
     }
 
-    /// Binds the network if it is not, and tells the shape of its output for a sample.
-    fn bound(&mut self, sample: &Sample) -> Result<Shape, TrainError> {
+    /// Rows in a batch where nothing is learned, such as [`Trainer::evaluate`] takes: for a small network enough that its
+    /// threads have something to do between waiting for each other, for a large one no more than the processor keeps at
+    /// hand. It depends on the network and on the samples alone.
+    ///
+    /// # Errors
+    /// As [`Trainer::bind`].
+    pub fn evaluation_batch(&mut self, features: &Features) -> Result<usize, TrainError> {
+        Ok(self.bound(&Sample::from(features))?.batch)
+    }
+
+    /// Binds the network if it is not, and tells what it is built for.
+    fn bound(&mut self, sample: &Sample) -> Result<Built, TrainError> {
         self.bind(sample.clone(), self.store.seed())?;
-        Ok(self.built.as_ref().map_or_else(Shape::scalar, |(_, output)| output.clone()))
+        let unbuilt = || Built { sample: sample.clone(), output: Shape::scalar(), batch: 1 };
+        Ok(self.built.clone().unwrap_or_else(unbuilt))
     }
 
     /// Bytes of the store's values and of all programs compiled so far, with their buffers. After
@@ -300,7 +321,15 @@ impl<N: Network> fmt::Debug for Trainer<N> {
     }
 }
 
-/// Rows in a batch of an evaluation of a network with so many outputs a row, so that the outputs, in `f64` and with
+/// Rows in a batch of which the widest result has so many numbers a row: a power of two.
+fn batch_of(widest: usize) -> usize {
+    /// Numbers of that result: some megabytes.
+    const NUMBERS: usize = 1 << 22;
+    let rows = (NUMBERS / widest.max(1)).clamp(256, 2048);
+    1 << rows.ilog2()
+}
+
+/// Rows in a batch of an evaluation of a network with so many outputs a row, at the most, so that the outputs, in `f64` and with
 /// what the loss makes of them, fit into memory: those of a language model are many.
 fn rows_at_once(outputs: usize) -> usize {
     /// 64 MB of `f64`.

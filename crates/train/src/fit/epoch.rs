@@ -11,7 +11,7 @@ use crate::health::{self, Probe, Seen};
 use crate::history::{BatchReport, Control, EpochReport, Observer, Stopped, Timing};
 use crate::monitor::BatchScores;
 use crate::step::Place;
-use crate::trainer::{EVALUATED_AT_ONCE, Trainer};
+use crate::trainer::Trainer;
 
 impl<N: Network> Fit<'_, N> {
     /// The rest of the epoch in progress with its validation, its training loss with penalties, and why it ended
@@ -78,7 +78,8 @@ impl<N: Network> Fit<'_, N> {
         let hurried = matches!(ended, Some(Stopped::Interrupted | Stopped::MaxTime));
         let valid = match self.valid {
             Some(valid) if !hurried || rows == self.used() => {
-                Some(self.trainer.evaluate(valid, EVALUATED_AT_ONCE)?)
+                let batch = self.trainer.evaluation_batch(&valid.data.features)?;
+                Some(self.trainer.evaluate(valid, batch)?)
             }
             _ => None,
         };

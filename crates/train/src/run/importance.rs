@@ -1,7 +1,7 @@
 //! How much each column of a table matters to a network: how much worse a figure gets where the column's cells are
 //! shuffled among the rows (permutation importance, Breiman 2001).
 
-use thalweg_data::random::permutation;
+use thalweg_data::random::{permutation, spread};
 use thalweg_data::{Dataset, Encoding, Features, Raw, Targets};
 use thalweg_nn::Dag;
 
@@ -33,9 +33,7 @@ pub(super) fn importance(
     // A little is to be done for a row of even the smallest network.
     let of_row = (places.len() * REPEATS).max(1) * (trainer.store().numel() + 5_000);
     let most = (WORK / of_row).min(NUMBERS / judged.data.features.width()).clamp(50, ROWS);
-    let mut chosen = permutation(0, STREAM, judged.rows.len());
-    chosen.truncate(most);
-    chosen.sort_unstable();
+    let chosen = spread(0, STREAM, most, judged.rows.len());
     let rows: Vec<usize> = chosen.into_iter().map(|place| judged.rows[place]).collect();
     let mut set = Dataset {
         name: judged.data.name.clone(),

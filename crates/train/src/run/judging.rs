@@ -15,7 +15,7 @@ use super::insights::{
     CalibrationStory, ClassificationStory, Insights, Intervals, RegressionStory, ThresholdStory,
 };
 use super::model::ModelFile;
-use super::session::{EVALUATION_BATCH, figures};
+use super::session::figures;
 use super::stories::{self, Answered};
 use super::task::Task;
 use crate::judge::calibration::{self, bins, expected_error, stated};
@@ -143,7 +143,8 @@ pub fn examine(
         Task::LanguageModel | Task::SequenceLabelling | Task::Translation | Task::Reconstruction
     );
     let mut scores = Vec::new();
-    let metrics = trainer.examine(part, EVALUATION_BATCH, &mut |batch| {
+    let batch = trainer.evaluation_batch(&part.data.features)?;
+    let metrics = trainer.examine(part, batch, &mut |batch| {
         if kept {
             scores.extend_from_slice(batch);
         }
@@ -161,7 +162,8 @@ fn measure(
 ) -> Result<Metrics, RunError> {
     let two = task == Task::Classification && calibration.threshold != 0.5;
     let (mut counts, mut done) = (ClassCounts::new(2), 0);
-    let metrics = trainer.examine(part, EVALUATION_BATCH, &mut |batch| {
+    let batch = trainer.evaluation_batch(&part.data.features)?;
+    let metrics = trainer.examine(part, batch, &mut |batch| {
         if let (true, Targets::Classes { labels, .. }) = (two, &part.data.targets) {
             let rows = &part.rows[done..done + batch.len() / 2];
             let labels: Vec<i64> = rows.iter().map(|&row| labels[row]).collect();

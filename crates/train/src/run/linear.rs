@@ -1,7 +1,7 @@
 //! A linear model of the same rows, which every network has to beat: how encoded samples become its design.
 
 use serde_json::{Map, Value, json};
-use thalweg_data::random::permutation;
+use thalweg_data::random::spread;
 use thalweg_data::{Encoding, Scaling, Targets};
 
 use crate::judge::linear::{Design, Linear, Truth};
@@ -141,8 +141,8 @@ impl Reader {
 
     fn design(&self, part: &Part, rows: &[usize]) -> Design {
         let mut design = Design::new(self.width);
+        let mut row: Vec<(usize, f32)> = Vec::new();
         self.walk(part, rows, |sample| {
-            let mut row: Vec<(usize, f32)> = Vec::new();
             for ((piece, values), (start, ids)) in cut(&self.pieces, sample).zip(&self.places) {
                 let place = |&id: &f32| match ids.binary_search(&(id as u32)) {
                     Ok(at) => start + 1 + at,
@@ -160,7 +160,7 @@ impl Reader {
                     }
                 }
             }
-            design.push(row);
+            design.push(row.drain(..));
         });
         design
     }
@@ -226,13 +226,7 @@ fn scaling(part: &Part, rows: &[usize]) -> Vec<[f64; 2]> {
 
 /// At most `most` of the rows of a part, in their order.
 fn some_rows(part: &Part, most: usize) -> Vec<usize> {
-    if part.rows.len() <= most {
-        return part.rows.to_vec();
-    }
-    let mut places = permutation(0, STREAM, part.rows.len());
-    places.truncate(most);
-    places.sort_unstable();
-    places.into_iter().map(|place| part.rows[place]).collect()
+    spread(0, STREAM, most, part.rows.len()).into_iter().map(|place| part.rows[place]).collect()
 }
 
 /// The figures of a logistic (of numbers: a ridge) regression that learned from `train` and was strengthened by `valid`, on

@@ -13,7 +13,7 @@ use super::balance::balanced;
 use super::blame::{configured, unbuilt};
 use super::calibration::Calibration;
 use super::checkpoint::{Budget, Recorder};
-use super::config::{Config, isa_named};
+use super::config::{Config, isa_named, parse_duration};
 use super::data::{PartName, RunData, refuse_failed};
 use super::defaults::shapes;
 use super::draft::Draft;
@@ -25,13 +25,11 @@ use super::memory::too_large;
 use super::model::{FORMAT, ModelFile};
 use super::task::Task;
 use crate::judge::threshold::Tuned;
+use crate::preflight::ONE_BATCH;
 use crate::{
     Checkpoint, EpochReport, History, Metrics, Observer, Preflight, RangeTest, Stopped, TrainError,
     Trainer,
 };
-
-/// Rows of a batch where nothing is learned.
-pub const EVALUATION_BATCH: usize = 256;
 
 /// A training that is ready to begin: the data is read, the network built, its steps compiled.
 pub struct Session {
@@ -165,11 +163,13 @@ impl Session {
         Ok(())
     }
 
-    /// Looks for the learning rate, and takes it.
+    /// Looks for the learning rate in a tenth of the time that there is, and takes it.
     fn find_lr(&mut self) -> Result<(), TrainError> {
         let Session { data, scaling, trainer, config, .. } = self;
         let Some(train) = data.part(PartName::Train, scaling) else { return Ok(()) };
-        let found = trainer.find_lr(&train, &config.train.fit_options(None))?;
+        let max_time = config.train.max_time.as_deref().and_then(parse_duration);
+        let options = config.train.fit_options(max_time.map(|limit| limit / 10));
+        let found = trainer.find_lr(&train, &options)?;
         self.lr_reason = Some(match found {
             Some(RangeTest { lr, losses: (first, least), least_at }) => {
                 // Two digits: more would say what is not known.
@@ -180,10 +180,11 @@ impl Session {
                      {least:.4} at best, at rate {least_at:.1e})"
                 )
             }
-            None => format!(
-                "{:e}, the default: no rate from 1e-6 to 1 made the loss fall",
-                config.train.lr
-            ),
+            None => {
+                let hurry = if max_time.is_some() { " in a tenth of max_time" } else { "" };
+                let lr = config.train.lr;
+                format!("{lr:e}, the default: no rate from 1e-6 to 1 made the loss fall{hurry}")
+            }
         });
         Ok(())
     }
@@ -198,7 +199,9 @@ impl Session {
         let valid = data.part(PartName::Valid, scaling);
         let options = config.train.fit_options(None);
         let found = trainer.preflight(&train, valid.as_ref(), &options, limit)?;
-        self.insights.preflight.clone_from(&found.checks);
+        // How many steps were tried is up to the clock, which a report does not depend on.
+        let fixed = found.checks.iter().filter(|check| check.name != ONE_BATCH);
+        self.insights.preflight = fixed.cloned().collect();
         Ok(Some(found))
     }
 

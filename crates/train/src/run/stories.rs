@@ -1,6 +1,6 @@
 //! What is told of the data and of the answers to judged rows.
 
-use thalweg_data::random::permutation;
+use thalweg_data::random::spread;
 use thalweg_data::{Encoding, Scaling, Targets};
 
 use super::calibration::Calibration;
@@ -166,9 +166,7 @@ impl Answered<'_> {
     /// Truth and what was said of the first number of some rows.
     pub(super) fn points(&self) -> Vec<[f64; 2]> {
         let Targets::Values { values, dims } = &self.part.data.targets else { return vec![] };
-        let mut places = permutation(0, STREAM, self.part.rows.len());
-        places.truncate(POINTS);
-        places.sort_unstable();
+        let places = spread(0, STREAM, POINTS, self.part.rows.len());
         let point = |place: usize| {
             let truth = values[self.part.rows[place] * dims];
             [f64::from(truth), f64::from(self.scores[place * dims])]

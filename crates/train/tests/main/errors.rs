@@ -131,7 +131,7 @@ fn parts_must_have_rows_and_fit_the_network() {
     assert!(trainer.predict(&set.data.features, &[], &set.scaling).is_err());
     assert!(trainer.predict(&set.data.features, &[30], &set.scaling).is_err());
     let error = trainer.evaluate(&set.train(), 0).unwrap_err();
-    assert_says(&error, "batch: must be at least 1, got 0", "256");
+    assert_says(&error, "batch: must be at least 1, got 0", "evaluation_batch");
 
     let scaling = thalweg_data::Scaling { full_scale: 1.0, mean: vec![0.0; 7], std: vec![1.0; 7] };
     let other = Part { data: &set.data, rows: &[0], scaling: &scaling };

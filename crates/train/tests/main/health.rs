@@ -142,6 +142,13 @@ fn a_range_test_finds_a_rate_that_learns() {
     let mut trainer = classifier(mlp(32, 10), Updater::new(thalweg_nn::optim::Sgd::default()));
     let found = trainer.find_lr(&set.train(), &options(1, 32, 1e-3)).unwrap().expect("a rate");
     assert!(found.lr > 1e-3 && found.lr < 1.0 && found.lr <= found.least_at, "{found:?}");
+    // Where there is no time nothing is found, and nothing is changed.
+    let before = trainer.store().deep_clone();
+    let hurried = FitOptions { max_time: Some(Duration::from_nanos(1)), ..options(1, 32, 1e-3) };
+    assert_eq!(trainer.find_lr(&set.train(), &hurried).unwrap(), None);
+    for (entry, old) in trainer.store().entries().zip(before.entries()) {
+        assert_eq!(entry.value().bytes(), old.value().bytes(), "{}", entry.name());
+    }
     let options = options(3, 32, found.lr);
     trainer.fit(&set.train(), None, &options, &mut ()).unwrap();
     assert!(trainer.evaluate(&set.test(), 256).unwrap().accuracy() > Some(0.8));

@@ -291,3 +291,26 @@ fn parameters_that_the_loss_does_not_see_are_named_and_stay() {
         assert_eq!(*old == new, name.starts_with("forgotten"), "{name}");
     }
 }
+
+/// What is said of a row does not depend on the rows beside it, but for rounding, and what is measured not on the batches.
+#[test]
+fn batches_of_an_evaluation_do_not_matter() {
+    let set = digits();
+    let mut trainer = classifier(mlp(48, 10), adam());
+    let quick = trainer.evaluation_batch(&set.train().data.features).unwrap();
+    assert_eq!(quick, 2048);
+    let mut examined = |batch| {
+        let mut said: Vec<f32> = Vec::new();
+        let mut see = |scores: &[f32]| said.extend(scores);
+        let loss = trainer.examine(&set.train(), batch, &mut see).unwrap().loss();
+        (said, loss)
+    };
+    let (said, loss) = examined(quick);
+    for batch in [1, 7, 256] {
+        let (others, other) = examined(batch);
+        assert_eq!(others.len(), said.len());
+        let farthest = others.iter().zip(&said).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(farthest < 1e-5, "{batch} rows at a time: {farthest}");
+        assert!((other - loss).abs() < 1e-6);
+    }
+}
