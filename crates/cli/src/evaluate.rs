@@ -9,7 +9,7 @@ use thalweg_train::run::judging::examine;
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::figures;
 use thalweg_train::run::{Draft, Model, Task};
-use thalweg_train::{ClassScores, Classification, Metrics, Part, Probabilities};
+use thalweg_train::{ClassScores, Classification, LabelScores, Metrics, Part, Probabilities};
 
 use crate::failure::Failure;
 use crate::output::{self, commands, count, number, percent, table};
@@ -49,7 +49,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         Metrics::Classification(scores) => print_classes(scores, &model.file.classes)?,
         _ => {
             if let Metrics::Labels(scores) = &metrics {
-                print_each("label", &scores.classes, &model.file.classes)?;
+                print_labels(&scores.classes, &model.file.classes)?;
             }
             let figures = figures(Some(&metrics));
             let named = figures.as_object().into_iter().flatten();
@@ -128,7 +128,7 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
     let figures = figures.into_iter().chain(top5).chain(scores.probabilities.iter().flat_map(of));
     output::line(format!("\n{}", table(&["", ""], figures).trim_start()))?;
 
-    print_each("class", &scores.classes, names)?;
+    print_each(&scores.classes, names)?;
     /// Wider ones do not fit on a terminal.
     const SHOWN: usize = 20;
     if names.len() > SHOWN {
@@ -159,8 +159,22 @@ fn of(found: &Probabilities) -> Vec<Vec<String>> {
     lines.into_iter().flatten().collect()
 }
 
-/// A line for each class or label.
-fn print_each(what: &str, scores: &[ClassScores], names: &[String]) -> Result<(), Failure> {
+/// A line for each label.
+fn print_labels(scores: &[LabelScores], names: &[String]) -> Result<(), Failure> {
+    let area = |area: Option<f64>| area.map_or_else(|| "-".into(), |area| format!("{area:.4}"));
+    let lines = names.iter().zip(scores).map(|(name, label)| {
+        let LabelScores { support, precision, recall, f1, auc, average_precision, .. } = *label;
+        let shares = [label.share, precision, recall, f1].map(percent);
+        let rest = [area(auc), area(average_precision), format!("{:.3}", label.threshold)];
+        [&[name.clone(), count(support)], &shares[..], &rest].concat()
+    });
+    let header =
+        ["label", "rows", "share", "precision", "recall", "F1", "AUC", "avg. prec.", "threshold"];
+    output::line(format!("\n{}", table(&header, lines)))
+}
+
+/// A line for each class.
+fn print_each(scores: &[ClassScores], names: &[String]) -> Result<(), Failure> {
     let lines = names.iter().zip(scores).map(|(name, class)| {
         vec![
             name.clone(),
@@ -170,5 +184,5 @@ fn print_each(what: &str, scores: &[ClassScores], names: &[String]) -> Result<()
             percent(class.f1),
         ]
     });
-    output::line(format!("\n{}", table(&[what, "rows", "precision", "recall", "F1"], lines)))
+    output::line(format!("\n{}", table(&["class", "rows", "precision", "recall", "F1"], lines)))
 }

@@ -24,7 +24,8 @@ pub struct Args {
     #[arg(long)]
     proba: bool,
     /// Add sets of classes (TARGET_set) or intervals of numbers (TARGET_low, TARGET_high) that hold the truth with this
-    /// probability, such as 0.9, as far as new rows are like those the run was validated on
+    /// probability, such as 0.9, as far as new rows are like those the run was validated on; of labels a set that holds
+    /// each label that is true with this probability
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
     interval: Option<f64>,
     /// Columns of DATA to copy in front of the predictions; may be given several times
@@ -106,9 +107,19 @@ fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
                     more rows or a greater share: --set data.split.valid=0.2";
         return Err(Failure::usage(what, hint));
     }
-    match strangeness.iter().all(|scores| scores.bound(level).is_finite()) {
-        true => Ok(()),
-        false => {
+    let endless = |i: &usize| !strangeness[*i].bound(level).is_finite();
+    let endless: Vec<usize> = (0..strangeness.len()).filter(endless).collect();
+    match (task, endless.len()) {
+        (_, 0) => Ok(()),
+        (Task::Multilabel, n) if n < strangeness.len() => {
+            let names: Vec<&str> = endless.iter().map(|&i| model.classes[i].as_str()).collect();
+            output::remark(format!(
+                "note: too few validation rows have {}: always in the set",
+                names.join(", ")
+            ));
+            Ok(())
+        }
+        _ => {
             let rows = model.calibration.rows;
             let most = rows as f64 / (rows as f64 + 1.0);
             let what = format!("{rows} validation rows cannot promise --interval {level}");
@@ -160,7 +171,7 @@ fn said(model: &ModelFile, outputs: &[f32]) -> Vec<Column> {
     let classes = model.classes.len();
     if classes > 0 {
         let class = |row: &[f32]| match model.task {
-            Task::Multilabel => labels(model, row),
+            Task::Multilabel => listed(model, model.calibration.holding(&as_f64(row))),
             _ => model.classes[model.calibration.said(&as_f64(row))].clone(),
         };
         let texts = outputs.chunks(classes).map(class).collect();
@@ -199,8 +210,14 @@ fn held(model: &ModelFile, outputs: &[f32], level: f64) -> Result<Vec<Column>, F
     }
     let bound = bounds.into_iter().next().unwrap_or(f64::INFINITY);
     let set = |row: &[f32]| {
-        let classes = conformal::set(&as_f64(row), bound).into_iter();
-        classes.map(|class| model.classes[class].as_str()).collect::<Vec<_>>().join(";")
+        let p = as_f64(row);
+        listed(
+            model,
+            match model.task {
+                Task::Multilabel => model.calibration.holding_set(&p, level),
+                _ => conformal::set(&p, bound),
+            },
+        )
     };
     let texts = outputs.chunks(model.classes.len()).map(set).collect();
     Ok(vec![Column { name: format!("{}_set", model.target), values: Values::Texts(texts) }])
@@ -210,10 +227,10 @@ fn as_f64(row: &[f32]) -> Vec<f64> {
     row.iter().map(|&p| f64::from(p)).collect()
 }
 
-/// The labels that hold, with `;` between them.
-fn labels(model: &ModelFile, row: &[f32]) -> String {
-    let holding = model.classes.iter().zip(row).filter(|(_, p)| **p > 0.5);
-    holding.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(";")
+/// The names of classes or labels, with `;` between them.
+fn listed(model: &ModelFile, classes: Vec<usize>) -> String {
+    let names = classes.into_iter().map(|class| model.classes[class].as_str());
+    names.collect::<Vec<_>>().join(";")
 }
 
 /// The labels of each row's places, with a space between them; places of padding have none.

@@ -220,6 +220,7 @@ fn columns(task: Task) -> Vec<Column> {
             ("micro F1", "f1_micro", percent),
             ("macro F1", "f1_macro", percent),
             ("Hamming", "hamming", number),
+            ("AUC", "auc", |area| format!("{area:.4}")),
         ],
         Task::LanguageModel | Task::Translation => &[
             ("perplexity", "perplexity", number),
