@@ -324,6 +324,8 @@ mod tests {
             columns: ["a", "b", "c"].map(String::from).to_vec(),
             header: false,
             skip_bad: true,
+            checksums: false,
+            first: Place::default(),
         };
         let pieces = [
             ",",
