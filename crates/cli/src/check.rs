@@ -36,11 +36,11 @@ pub fn run(args: &Args) -> Result<ExitCode, Failure> {
     for check in &checks {
         match args.json {
             true => output::json(check)?,
-            false => output::line(shown(check))?,
+            false => output::say(shown(check))?,
         }
     }
     if !args.json {
-        output::line(format!("\n{}", counts(&checks)))?;
+        output::say(format!("\n{}", counts(&checks)))?;
     }
     let failed = checks.iter().any(|check| check.status == Status::Fail);
     Ok(ExitCode::from(u8::from(failed)))

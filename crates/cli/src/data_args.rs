@@ -35,9 +35,12 @@ pub struct DataArgs {
     /// constant (the last two are left out)
     #[arg(long = "type", value_name = "COL=TYPE", help_heading = "Data")]
     types: Vec<String>,
-    /// A column of a table to leave out
-    #[arg(long, value_name = "COL", help_heading = "Data")]
+    /// Columns of a table to leave out; may be given several times
+    #[arg(long, value_name = "COL,…", help_heading = "Data")]
     drop: Vec<String>,
+    /// Whether the first line of a table names its columns, where it is not to be guessed
+    #[arg(long, value_name = "true|false", help_heading = "Data")]
+    header: Option<bool>,
     /// What to do with the target of a table, where it is not to be guessed: classification, regression, multilabel,
     /// forecast
     #[arg(long, value_name = "TASK", help_heading = "Data")]
@@ -126,6 +129,9 @@ impl DataArgs {
             if let Some(value) = value {
                 draft.put(format!("{flag} {value}"), key, value);
             }
+        }
+        if let Some(header) = self.header {
+            draft.put(format!("--header {header}"), "data.header", header);
         }
         if self.skip_bad {
             draft.put("--skip-bad", "data.skip_bad", true);

@@ -44,9 +44,7 @@ impl Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
-        // A column that is not there was asked for by its name.
-        let asked = matches!(&error, RunError::Data(DataError::MissingColumn { .. }));
-        let code = if error.is_usage() || asked { USAGE } else { FAILED };
+        let code = if error.is_usage() { USAGE } else { FAILED };
         Failure { code, message: error.message(), hint: error.hint() }
     }
 }

@@ -26,8 +26,8 @@ pub struct Args {
     /// probability, such as 0.9, as far as new rows are like those the run was validated on
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
     interval: Option<f64>,
-    /// Copy a column of DATA in front of the predictions; may be given several times
-    #[arg(long, value_name = "COL")]
+    /// Columns of DATA to copy in front of the predictions; may be given several times
+    #[arg(long, value_name = "COL,…")]
     keep: Vec<String>,
     /// Write to a file instead of stdout: .csv, .jsonl or .parquet
     #[arg(long, value_name = "FILE")]
@@ -115,11 +115,12 @@ fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
 
 /// The columns that are copied.
 fn kept(args: &Args, model: &ModelFile, rows: usize) -> Result<Vec<Column>, Failure> {
-    if let Some(name) = args.keep.iter().find(|name| **name == model.target) {
-        let what = format!("two columns would be called '{name}', in --keep {name}");
+    let columns = columns_of(&args.data, &model.encoding, &model.source, &args.keep)?;
+    if let Some(Column { name, .. }) = columns.iter().find(|column| column.name == model.target) {
+        let what =
+            format!("two columns would be called '{name}', in --keep {}", args.keep.join(" "));
         return Err(Failure::usage(what, "predictions are called as the target is; keep others"));
     }
-    let columns = columns_of(&args.data, &model.encoding, &model.source, &args.keep)?;
     let there = columns.first().map_or(0, |column| match &column.values {
         Values::Texts(texts) => texts.len(),
         Values::Single(numbers) => numbers.len(),

@@ -11,7 +11,7 @@ use thalweg_train::{Preflight, Stopped};
 
 use crate::check::compact;
 use crate::failure::Failure;
-use crate::output::{self, bytes, count, left_table, number, percent, seconds, table};
+use crate::output::{self, bytes, commands, count, left_table, number, percent, seconds, table};
 use crate::verdict::verdict;
 
 /// What the columns of a table were taken for, where it is one.
@@ -144,10 +144,10 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
     });
     let header: Vec<&str> =
         std::iter::once("part").chain(columns.iter().map(|(name, ..)| *name)).collect();
-    output::line(format!("\n{}", table(&header, rows)))?;
-    outcome.notes.iter().try_for_each(|note| output::line(format!("note      {note}")))?;
+    output::say(format!("\n{}", table(&header, rows)))?;
+    outcome.notes.iter().try_for_each(|note| output::say(format!("note      {note}")))?;
     for (heading, lines) in verdict(outcome) {
-        output::line(format!("\n{heading:<10}{}", lines.join("\n          ")).trim_end())?;
+        output::say(format!("\n{heading:<10}{}", lines.join("\n          ")).trim_end())?;
     }
     let why = match outcome.history.stopped {
         Stopped::Epochs => String::new(),
@@ -165,12 +165,9 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         1 => "1 epoch".to_string(),
         n => format!("{n} epochs"),
     };
-    output::line(format!("\ntrained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
-    output::line("\nnext")?;
+    output::say(format!("\ntrained   {epochs} in {}{why}{kept}", seconds(summary.train_seconds)))?;
     let page = path.join(thalweg_report::REPORT);
-    if page.is_file() {
-        output::line(format!("  {:<56}  all of this as a page, for any browser", shown(&page)))?;
-    }
+    let page = page.is_file().then(|| (shown(&page), "all of this as a page, for any browser"));
     let shown = shown(path);
     let use_it = match summary.task {
         Task::LanguageModel => (format!("thalweg generate {shown}"), "text as it has learned it"),
@@ -179,16 +176,15 @@ pub fn print(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         }
         _ => (format!("thalweg predict {shown} DATA"), "predictions as CSV"),
     };
-    for (command, what) in [
+    let next = [
         (format!("thalweg evaluate {shown}"), "how well it does on the test rows"),
         use_it,
         (format!("thalweg inspect {shown} --step"), "one training step under the microscope"),
         (format!("thalweg resume {shown} --epochs +5"), "train on"),
         (format!("thalweg train --config {shown}/config.toml"), "the same run again, bit for bit"),
-    ] {
-        output::line(format!("  {command:<56}  {what}"))?;
-    }
-    output::line(format!("\n{}", path.display()))
+    ];
+    let next: Vec<_> = page.into_iter().chain(next).collect();
+    output::say(format!("\nnext\n{}\n\n{}", commands(&next), path.display()))
 }
 
 /// What is left of a training that was interrupted.
@@ -198,16 +194,13 @@ pub fn interrupted(path: &Path, outcome: &Outcome) -> Result<(), Failure> {
         false => "the last weights".to_string(),
     };
     let steps = count(outcome.history.steps);
-    output::line(format!("\ninterrupted after {steps} steps; saved a checkpoint, and {kept}"))?;
-    output::line("\nnext")?;
+    output::say(format!("\ninterrupted after {steps} steps; saved a checkpoint, and {kept}"))?;
     let shown = shown(path);
-    for (command, what) in [
+    let next = [
         (format!("thalweg resume {shown}"), "go on, as if it had never been stopped"),
         (format!("thalweg evaluate {shown}"), "how well it does as it is"),
-    ] {
-        output::line(format!("  {command:<56}  {what}"))?;
-    }
-    output::line(format!("\n{}", path.display()))
+    ];
+    output::say(format!("\nnext\n{}\n\n{}", commands(&next), path.display()))
 }
 
 /// A figure of a part: its heading, its key in the summary, how it is shown.

@@ -98,6 +98,9 @@ fn dry_run(session: &mut Session, json: bool, threads: usize) -> Result<ExitCode
             "lr": session.config.train.lr,
         }))?,
         _ => {
+            if let Some(columns) = summary::table_columns(&session.data) {
+                output::line(format!("{columns}\n"))?;
+            }
             output::line(summary::overview(session, threads))?;
             let lr = session.lr_reason.as_ref().map(|why| format!("rate     {why}"));
             lr.into_iter().try_for_each(output::line)?;
@@ -141,12 +144,11 @@ pub fn carry_out(
         }
     }
     let max_time = session.config.train.max_time.as_deref().and_then(parse_duration);
-    if !session.is_resumed() {
-        let limit = max_time.map_or(TRIAL, |limit| TRIAL.min(limit / 10));
-        let found = session.preflight(limit)?;
-        if !view.json && !view.quiet {
-            found.iter().flat_map(summary::preflight).for_each(output::remark);
-        }
+    let limit = max_time.map_or(TRIAL, |limit| TRIAL.min(limit / 10));
+    let found = session.preflight(limit)?;
+    // A run that goes on stands behind its first step; the trial of that is for its report alone.
+    if !view.json && !view.quiet && !session.is_resumed() {
+        found.iter().flat_map(summary::preflight).for_each(output::remark);
     }
     let show = match (view.quiet, view.json) {
         (true, _) => Show::Nothing,

@@ -4,7 +4,7 @@
 
 use crate::checks::row_hash;
 use crate::error::DataError;
-use crate::features::{Features, Raw};
+use crate::features::Features;
 use crate::scaling::Scaling;
 use crate::targets::Targets;
 
@@ -65,24 +65,22 @@ impl Dataset {
         self.targets.fill_classes(rows, y)
     }
 
-    /// A hash of the raw values of a row and of its target; none where there is no such row or it cannot be read.
-    #[must_use]
-    pub fn hash(&self, row: usize) -> Option<u64> {
-        check_rows(&[row], self.rows()).ok()?;
-        let width = self.features.width();
-        let at = row * width..(row + 1) * width;
-        let features: Vec<u8> = match self.features.raw() {
-            Raw::U8(values) => values[at].to_vec(),
-            Raw::F32(_) | Raw::Spilled(_) => {
-                let mut bytes = Vec::new();
-                let add =
-                    |values: &[f32]| bytes.extend(values.iter().flat_map(|x| x.to_le_bytes()));
-                self.features.visit(&[row], add).ok()?;
-                bytes
+    /// Shows a hash of the raw values and the target of each of `rows`.
+    ///
+    /// # Errors
+    /// As [`Features::visit`].
+    pub fn hashes(&self, rows: &[usize], mut each: impl FnMut(u64)) -> Result<(), DataError> {
+        let mut next = rows.iter();
+        self.features.visit_bytes(rows, |features| {
+            if let Some(&row) = next.next() {
+                each(row_hash([features, &self.target_bytes(row)]));
             }
-            Raw::I64(values) => values[at].iter().flat_map(|x| x.to_le_bytes()).collect(),
-        };
-        let target: Vec<u8> = match &self.targets {
+        })
+    }
+
+    /// The target of a row as bytes.
+    fn target_bytes(&self, row: usize) -> Vec<u8> {
+        match &self.targets {
             Targets::Classes { labels, .. } => labels[row].to_le_bytes().to_vec(),
             Targets::Values { values, dims } => {
                 values[row * dims..(row + 1) * dims].iter().flat_map(|x| x.to_le_bytes()).collect()
@@ -94,8 +92,7 @@ impl Dataset {
                 .iter()
                 .flat_map(|x| x.to_le_bytes())
                 .collect(),
-        };
-        Some(row_hash([features, target]))
+        }
     }
 }
 

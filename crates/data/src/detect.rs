@@ -175,7 +175,13 @@ impl Found {
         match files.len() {
             0 => Err(DataError::content(
                 Place::file(&self.path),
-                format!("none of the {all} files in it is a .{} file", endings(kind).join(" or .")),
+                match all {
+                    1 => format!("the one file in it is no .{} file", endings(kind).join(" or .")),
+                    _ => format!(
+                        "none of the {all} files in it is a .{} file",
+                        endings(kind).join(" or .")
+                    ),
+                },
                 format!("data of kind '{kind}' is read from such files"),
             )),
             _ => Ok(files),
@@ -207,6 +213,7 @@ impl Found {
                     "there are folders in it, as of classes, but no file in any of them".into()
                 }
                 None => "there is no file in it".into(),
+                Some(only) if files.len() == 1 => format!("there is one file in it, '{only}'"),
                 Some(first) => format!("{} files, '{first}' first", files.len()),
             },
         };

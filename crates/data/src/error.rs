@@ -247,6 +247,8 @@ impl DataError {
         // A cell, a name or another crate's message may have several lines; an error has two.
         let line = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
         let (problem, hint) = (line(problem.into()), line(hint.into()));
+        // Other crates end their messages with a full stop, which stands badly within a list.
+        let problem = problem.trim_end_matches('.').to_string();
         DataError::Content { place: place.into(), problem, hint }
     }
 
@@ -292,10 +294,59 @@ pub fn thousands(n: u64) -> String {
     text
 }
 
+/// A number with the five digits that say most of it; whole numbers as they are: `1990`, `0.83333`, `1.2346e-7`.
+#[must_use]
+pub(crate) fn figure(x: f64) -> String {
+    const DIGITS: i32 = 5;
+    let size = x.abs();
+    if x == x.trunc() && size < 1e15 {
+        return format!("{x}");
+    }
+    if !(1e-4..1e15).contains(&size) {
+        return format!("{x:.4e}");
+    }
+    let digits = (DIGITS - 1 - libm::floor(libm::log10(size)) as i32).max(0) as usize;
+    let text = format!("{x:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').into(),
+        false => text,
+    }
+}
+
 /// The message and the hint of an error that prints as `MESSAGE\nhint: HINT`, as those of this crate and of the ones
 /// built on it do; the hint is empty where there is none.
 #[must_use]
 pub fn split_hint(text: &str) -> (String, String) {
     let (message, hint) = text.rsplit_once("\nhint: ").unwrap_or((text, ""));
     (message.to_owned(), hint.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Place;
+
+    #[test]
+    fn figures_are_as_long_as_they_say_something() {
+        for (x, said) in [
+            (1990.0, "1990"),
+            (-3.0, "-3"),
+            (0.8333333333, "0.83333"),
+            (1234.5678, "1234.6"),
+            (35682.000001, "35682"),
+            (0.5, "0.5"),
+            (1.23456e-7, "1.2346e-7"),
+            (1e300, "1.0000e300"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(figure(x), said);
+        }
+    }
+
+    #[test]
+    fn a_problem_is_one_line_without_a_full_stop() {
+        let error =
+            DataError::content(Place::default(), "it cannot be read:\n too short.", "fetch it");
+        assert_eq!(error.to_string(), ": it cannot be read: too short\nhint: fetch it");
+    }
 }

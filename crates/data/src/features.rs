@@ -1,13 +1,19 @@
-//! What a network sees: samples of one shape, raw in memory or in a temporary file, and scaled into the buffer of a
-//! batch.
+//! What a network sees: samples of one shape, raw in memory, in a temporary file or in files that are decoded when they
+//! are needed, and scaled into the buffer of a batch.
 
 use crate::dataset::{check_buffer, check_rows};
 use crate::error::{DataError, shape};
 use crate::scaling::Scaling;
 use crate::spill::{Spilled, Writer};
+use crate::streamed::{Read, Streamed};
 
-/// Megabytes of the rows of a table that are kept in memory where nobody says.
-pub(crate) const MEMORY: usize = 256;
+/// Megabytes of samples that are kept in memory where nobody says.
+const MEMORY: usize = 256;
+
+/// Bytes of samples that memory may hold: so many megabytes, or [`MEMORY`].
+pub(crate) fn memory(megabytes: Option<usize>) -> usize {
+    megabytes.unwrap_or(MEMORY).saturating_mul(1_000_000)
+}
 
 /// Raw values, sample after sample.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +26,28 @@ pub enum Raw {
     I64(Vec<i64>),
     /// Finite numbers that are too many for memory: see [`Features::visit`].
     Spilled(Spilled),
+    /// Bytes that are too many for memory, as of images: see [`Features::visit`].
+    StreamedU8(Streamed<u8>),
+    /// Numbers that are too many for memory, as of recordings.
+    StreamedF32(Streamed<f32>),
+}
+
+impl From<Read<u8>> for Raw {
+    fn from(read: Read<u8>) -> Raw {
+        match read {
+            Read::Whole(values) => Raw::U8(values),
+            Read::Part(samples) => Raw::StreamedU8(samples),
+        }
+    }
+}
+
+impl From<Read<f32>> for Raw {
+    fn from(read: Read<f32>) -> Raw {
+        match read {
+            Read::Whole(values) => Raw::F32(values),
+            Read::Part(samples) => Raw::StreamedF32(samples),
+        }
+    }
 }
 
 impl Raw {
@@ -29,13 +57,15 @@ impl Raw {
             Raw::F32(values) => values.len(),
             Raw::I64(values) => values.len(),
             Raw::Spilled(values) => values.len(),
+            Raw::StreamedU8(samples) => samples.len(),
+            Raw::StreamedF32(samples) => samples.len(),
         }
     }
 
     fn element(&self) -> &'static str {
         match self {
-            Raw::U8(_) => "u8",
-            Raw::F32(_) | Raw::Spilled(_) => "f32",
+            Raw::U8(_) | Raw::StreamedU8(_) => "u8",
+            Raw::F32(_) | Raw::Spilled(_) | Raw::StreamedF32(_) => "f32",
             Raw::I64(_) => "i64",
         }
     }
@@ -105,6 +135,37 @@ impl Features {
         matches!(self.raw, Raw::I64(_))
     }
 
+    /// Whether the raw values are bytes, as those of images.
+    #[must_use]
+    pub fn is_bytes(&self) -> bool {
+        matches!(self.raw, Raw::U8(_) | Raw::StreamedU8(_))
+    }
+
+    /// Bytes of raw values that are in memory.
+    pub(crate) fn held(&self) -> usize {
+        match &self.raw {
+            Raw::U8(values) => values.len(),
+            Raw::F32(values) => size_of_val(values.as_slice()),
+            Raw::I64(values) => size_of_val(values.as_slice()),
+            Raw::Spilled(_) => 0,
+            Raw::StreamedU8(samples) => samples.held(),
+            Raw::StreamedF32(samples) => samples.held(),
+        }
+    }
+
+    /// Tells which rows will be asked for next, so that samples that have to be decoded first are decoded in the
+    /// background meanwhile. It changes no result; where samples are in memory, it does nothing.
+    pub fn prefetch(&self, rows: &[usize]) {
+        if self.check_rows(rows).is_err() {
+            return;
+        }
+        match &self.raw {
+            Raw::StreamedU8(samples) => samples.prefetch(rows),
+            Raw::StreamedF32(samples) => samples.prefetch(rows),
+            Raw::U8(_) | Raw::F32(_) | Raw::I64(_) | Raw::Spilled(_) => {}
+        }
+    }
+
     /// The same samples as images of one channel where they have two axes (`[28, 28]` becomes `[1, 28, 28]`), as
     /// convolutions want them; unchanged where they have another number of axes.
     #[must_use]
@@ -136,6 +197,8 @@ impl Features {
                 values.visit(rows, |values| picked.extend(values))?;
                 Raw::F32(picked)
             }
+            Raw::StreamedU8(samples) => Raw::U8(samples.pick(rows)?),
+            Raw::StreamedF32(samples) => Raw::F32(samples.pick(rows)?),
         };
         Ok(Features { raw, shape: self.shape.clone(), ..*self })
     }
@@ -164,32 +227,35 @@ impl Features {
         &self.raw
     }
 
-    /// Writes the scaled values of `rows` into `x`, row-major `[rows.len(), width]`. Allocates nothing.
+    /// Writes the scaled values of `rows` into `x`, row-major `[rows.len(), width]`. Of samples in memory it allocates
+    /// nothing.
     ///
     /// # Errors
     /// [`DataError::FeatureKind`] for ids, [`DataError::RowOutOfRange`], [`DataError::BufferSize`],
-    /// [`DataError::Scaling`]; `x` is then unchanged.
+    /// [`DataError::Scaling`]; `x` is then unchanged. What is wrong with a file that cannot be read any more.
     pub fn fill(&self, rows: &[usize], scaling: &Scaling, x: &mut [f32]) -> Result<(), DataError> {
         self.check_rows(rows)?;
         check_buffer("features", rows.len(), self.width, x.len())?;
         scaling.check(self.width)?;
-        let samples = rows.iter().map(|row| row * self.width..(row + 1) * self.width);
-        let places = x.chunks_exact_mut(self.width).zip(samples);
-        match &self.raw {
-            Raw::U8(values) => {
-                let table = scaling.table();
-                places.for_each(|(out, at)| scaling.apply_bytes(table.as_ref(), &values[at], out));
+        let at = |row: &usize| row * self.width..(row + 1) * self.width;
+        let table = if self.is_bytes() { scaling.table() } else { None };
+        let mut places = x.chunks_exact_mut(self.width);
+        let mut bytes = |values: &[u8]| {
+            if let Some(out) = places.next() {
+                scaling.apply_bytes(table.as_ref(), values, out);
             }
-            Raw::F32(values) => places.for_each(|(out, at)| scaling.apply(&values[at], out)),
-            Raw::Spilled(values) => {
-                let mut places = x.chunks_exact_mut(self.width);
-                values.visit(rows, |values| {
+        };
+        match &self.raw {
+            Raw::U8(values) => rows.iter().for_each(|row| bytes(&values[at(row)])),
+            Raw::StreamedU8(samples) => samples.visit(rows, bytes)?,
+            Raw::I64(_) => return Err(DataError::FeatureKind { wanted: "numbers", found: "ids" }),
+            Raw::F32(_) | Raw::Spilled(_) | Raw::StreamedF32(_) => {
+                self.visit(rows, |values| {
                     if let Some(out) = places.next() {
                         scaling.apply(values, out);
                     }
                 })?;
             }
-            Raw::I64(_) => return Err(DataError::FeatureKind { wanted: "numbers", found: "ids" }),
         }
         Ok(())
     }
@@ -219,7 +285,8 @@ impl Features {
     /// Shows the raw values of `rows` as numbers, sample after sample, wherever they are.
     ///
     /// # Errors
-    /// [`DataError::RowOutOfRange`]; [`DataError::Temporary`] where a temporary file can be read no more.
+    /// [`DataError::RowOutOfRange`]; [`DataError::Temporary`] where a temporary file can be read no more, and what is
+    /// wrong with any other.
     pub fn visit(&self, rows: &[usize], mut each: impl FnMut(&[f32])) -> Result<(), DataError> {
         fn convert<T: Copy>(
             (values, width): (&[T], usize),
@@ -243,6 +310,40 @@ impl Features {
                 rows.iter().for_each(|row| each(&values[row * width..(row + 1) * width]));
             }
             Raw::Spilled(values) => values.visit(rows, each)?,
+            Raw::StreamedF32(samples) => samples.visit(rows, each)?,
+            Raw::StreamedU8(samples) => {
+                samples.visit(rows, |bytes| convert((bytes, width), &[0], f32::from, &mut each))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the raw values of `rows` as bytes, sample after sample.
+    pub(crate) fn visit_bytes(
+        &self,
+        rows: &[usize],
+        mut each: impl FnMut(&[u8]),
+    ) -> Result<(), DataError> {
+        self.check_rows(rows)?;
+        let mut bytes = Vec::new();
+        match &self.raw {
+            Raw::U8(values) => {
+                rows.iter().for_each(|row| each(&values[row * self.width..(row + 1) * self.width]));
+            }
+            Raw::StreamedU8(samples) => samples.visit(rows, each)?,
+            Raw::I64(values) => {
+                for row in rows {
+                    let ids = &values[row * self.width..(row + 1) * self.width];
+                    bytes.clear();
+                    bytes.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+                    each(&bytes);
+                }
+            }
+            Raw::F32(_) | Raw::Spilled(_) | Raw::StreamedF32(_) => self.visit(rows, |values| {
+                bytes.clear();
+                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                each(&bytes);
+            })?,
         }
         Ok(())
     }
@@ -266,9 +367,9 @@ enum Store {
 }
 
 impl Collected {
-    /// None yet of `width` numbers each, which may take so many megabytes of memory; else [`MEMORY`].
+    /// None yet of `width` numbers each, of which so many megabytes may be in memory; else 256.
     pub(crate) fn new(width: usize, megabytes: Option<usize>) -> Collected {
-        let most = megabytes.unwrap_or(MEMORY).saturating_mul(1_000_000) / size_of::<f32>();
+        let most = memory(megabytes) / size_of::<f32>();
         Collected { width, most, place: Store::Memory(Vec::new()) }
     }
 

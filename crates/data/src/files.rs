@@ -2,13 +2,15 @@
 //! or a single one. Names have slashes on every system and are sorted, so that rows have one order everywhere.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use zip::ZipArchive;
 
 use crate::error::{DataError, thousands};
+use crate::handle::Handle;
 use crate::pattern::Pattern;
 use crate::place::Place;
 
@@ -17,12 +19,13 @@ const MAX_FILE: u64 = 1 << 31;
 /// Folders in folders in folders; deeper than this it is a circle of links.
 const MAX_DEPTH: usize = 16;
 
-/// Files that are there to be read.
+/// Files that are there to be read. A clone is cheap, and reads them on another thread.
+#[derive(Clone)]
 pub(crate) struct Files {
     root: PathBuf,
     /// Names below the root, and where a zip has them.
-    names: Vec<(String, usize)>,
-    zip: Option<Box<ZipArchive<BufReader<File>>>>,
+    names: Arc<Vec<(String, usize)>>,
+    zip: Option<ZipArchive<Handle>>,
 }
 
 impl Files {
@@ -37,7 +40,7 @@ impl Files {
     pub(crate) fn zip(path: &Path) -> Result<Files, DataError> {
         let file =
             File::open(path).map_err(|source| DataError::Io { path: path.into(), source })?;
-        let zip = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        let zip = ZipArchive::new(Handle::new(file)).map_err(|error| {
             DataError::content(
                 Place::file(path),
                 format!("the zip cannot be opened: {error}"),
@@ -59,7 +62,7 @@ impl Files {
                 names.push((name.into_owned(), at));
             }
         }
-        Ok(Files::new(path.into(), names, Some(Box::new(zip))))
+        Ok(Files::new(path.into(), names, Some(zip)))
     }
 
     /// A single file.
@@ -83,15 +86,15 @@ impl Files {
     fn new(
         root: PathBuf,
         mut names: Vec<(String, usize)>,
-        zip: Option<Box<ZipArchive<BufReader<File>>>>,
+        zip: Option<ZipArchive<Handle>>,
     ) -> Files {
         names.sort();
-        Files { root, names, zip }
+        Files { root, names: Arc::new(names), zip }
     }
 
     /// Leaves out the files that are none of these.
     pub(crate) fn keep(&mut self, wanted: impl Fn(&str) -> bool) {
-        self.names.retain(|(name, _)| wanted(name));
+        Arc::make_mut(&mut self.names).retain(|(name, _)| wanted(name));
     }
 
     /// How many there are.

@@ -224,7 +224,8 @@ pub struct SourceOptions {
     /// Audio: mel bands; else 40.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mels: Option<usize>,
-    /// Tables: megabytes that the rows may take in memory; more of them lie in a temporary file. Else 256.
+    /// Megabytes that samples may take in memory; else 256. Further rows of a table lie in a temporary file, and further
+    /// images and recordings are decoded whenever they are needed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<usize>,
     /// Files that are damaged and rows that cannot be read are left out, counted and listed; else the first one is an
@@ -268,7 +269,7 @@ impl SourceOptions {
             ("frames", self.frames.is_some(), &[Audio, Images, Table]),
             ("rate", self.rate.is_some(), &[Audio, Table]),
             ("mels", self.mels.is_some(), &[Audio, Table]),
-            ("memory", self.memory.is_some(), &[Table]),
+            ("memory", self.memory.is_some(), &[Audio, Images, Table]),
             ("skip_bad", self.skip_bad, &[Audio, Images, Table]),
         ]
     }

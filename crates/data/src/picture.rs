@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageFormat, RgbImage};
 
-use crate::features::{Features, Raw};
+use crate::features::Features;
 
 /// The longest side of a picture; larger samples are made smaller.
 const SIDE: u32 = 96;
@@ -13,16 +13,18 @@ const SIDE: u32 = 96;
 /// where there is no such row.
 #[must_use]
 pub fn png(features: &Features, row: usize) -> Option<Vec<u8>> {
-    let Raw::U8(values) = features.raw() else { return None };
     let (channels, height, width) = match *features.shape() {
         [height, width] => (1, height, width),
         [channels @ (1 | 3), height, width] => (channels, height, width),
         _ => return None,
     };
-    let sample = values.get(row * features.width()..(row + 1) * features.width())?;
-    let bright = |&value: &u8| {
-        (f32::from(value) / features.full_scale() * 255.0).round().clamp(0.0, 255.0) as u8
-    };
+    if !features.is_bytes() {
+        return None;
+    }
+    let mut sample = Vec::new();
+    features.visit(&[row], |values| sample.extend(values)).ok()?;
+    let bright =
+        |value: &f32| (value / features.full_scale() * 255.0).round().clamp(0.0, 255.0) as u8;
     let (h, w) = (u32::try_from(height).ok()?, u32::try_from(width).ok()?);
     let area = height * width;
     let picture = match channels {
@@ -41,6 +43,7 @@ pub fn png(features: &Features, row: usize) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features::Raw;
 
     #[test]
     fn grey_and_coloured_samples_come_back() {

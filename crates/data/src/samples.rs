@@ -9,12 +9,14 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::bad::Bad;
 use crate::dataset::Dataset;
+use crate::decoding::{Decoding, Groups, Work};
 use crate::encoding::Encoding;
 use crate::error::DataError;
-use crate::features::Features;
+use crate::features::{Features, memory};
 use crate::files::Files;
 use crate::options::SourceOptions;
 use crate::pattern::Pattern;
@@ -118,23 +120,28 @@ impl Samples {
     /// Finds the classes of all files. `known`: the class names, where a trained network has already said them.
     /// `folders`: folders below the class are samples. Where bad files are left out, `check` says which are.
     pub(crate) fn find(
-        mut files: Files,
+        files: Files,
         options: &SourceOptions,
         known: Option<&[String]>,
         folders: bool,
-        check: impl Fn(&mut Files, &[usize]) -> Result<(), DataError>,
+        check: Arc<Work<()>>,
     ) -> Result<Samples, DataError> {
         let layout = Layout::of(&files);
         let pattern = options.label_pattern.as_deref().map(label_pattern).transpose()?;
         let mut groups = layout.groups(&files, folders && pattern.is_none());
         let mut bad = Bad::default();
         if options.skip_bad {
-            groups.retain(|group| {
-                let error = check(&mut files, group).err();
-                let is_good = error.is_none();
-                bad.add(error);
-                is_good
+            let all = Arc::new(groups);
+            let checked = Decoding::begin(&files, &all, (0..all.len()).collect(), check).finish();
+            let each = all.iter().zip(checked);
+            let good = each.filter_map(|(group, checked)| match checked {
+                Ok(()) => Some(group.clone()),
+                Err(error) => {
+                    bad.add([error]);
+                    None
+                }
             });
+            groups = good.collect();
         }
         let mut labels: Vec<&str> = Vec::new();
         let mut fields: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -186,23 +193,29 @@ impl Samples {
     }
 
     /// The files, and those of each sample to learn from.
-    pub(crate) fn learn(&mut self) -> (&mut Files, Vec<&[usize]>) {
-        let groups = self.train.iter().map(|&i| self.groups[i].as_slice()).collect();
-        (&mut self.files, groups)
+    pub(crate) fn learn(&self) -> (&Files, Groups) {
+        (&self.files, self.groups(&self.train))
     }
 
-    /// The data sets, with the features that `encode` makes of the files of samples.
+    /// The data sets, with the features that `encode` makes of the files of samples, so many bytes of them in memory.
     pub(crate) fn load(
-        mut self,
+        self,
         name: &str,
         encoding: Encoding,
-        encode: impl Fn(&mut Files, &[&[usize]]) -> Result<Features, DataError>,
+        megabytes: Option<usize>,
+        encode: impl Fn(&Files, Groups, usize) -> Result<Features, DataError>,
     ) -> Result<Loaded, DataError> {
         let rows = [self.train.as_slice(), &self.valid].concat();
-        let train = self.set(name.into(), &rows, &encode)?;
+        let set = |name: String, rows: &[usize], bytes| {
+            let features = encode(&self.files, self.groups(rows), bytes)?;
+            let labels = rows.iter().map(|&row| self.labels[row]).collect();
+            Dataset::new(name, features, Targets::Classes { labels, names: self.names.clone() })
+        };
+        let most = memory(megabytes);
+        let train = set(name.into(), &rows, most)?;
         let test = match self.test.as_slice() {
             [] => None,
-            _ => Some(self.set(format!("{name}-test"), &self.test.clone(), &encode)?),
+            test => Some(set(format!("{name}-test"), test, most - train.features.held())?),
         };
         let parts = (!self.valid.is_empty()).then(|| Split {
             train: (0..self.train.len()).collect(),
@@ -216,16 +229,9 @@ impl Samples {
         Ok(Loaded { parts, fields, notes, ..Loaded::of(train, test, encoding) })
     }
 
-    fn set(
-        &mut self,
-        name: String,
-        rows: &[usize],
-        encode: impl Fn(&mut Files, &[&[usize]]) -> Result<Features, DataError>,
-    ) -> Result<Dataset, DataError> {
-        let groups: Vec<&[usize]> = rows.iter().map(|&row| self.groups[row].as_slice()).collect();
-        let features = encode(&mut self.files, &groups)?;
-        let labels = rows.iter().map(|&row| self.labels[row]).collect();
-        Dataset::new(name, features, Targets::Classes { labels, names: self.names.clone() })
+    /// The files of each of these samples.
+    fn groups(&self, rows: &[usize]) -> Groups {
+        Arc::new(rows.iter().map(|&row| self.groups[row].clone()).collect())
     }
 }
 
@@ -328,7 +334,7 @@ fn no_class(place: Place) -> DataError {
         place,
         "the file is in no class folder, so its class is not known",
         "put the files of each class into a folder of its name, or say where the class is \
-        in the file names with a label pattern, such as {label}_*.wav",
+        in the file names, such as --label-pattern '{label}_{number}.png'",
     )
 }
 

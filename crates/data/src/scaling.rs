@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::DataError;
-use crate::features::{Features, Raw};
+use crate::features::Features;
 
 /// How raw values become network inputs: `x = (raw / full_scale − mean) / std`, computed in f64 and rounded once.
 ///
@@ -52,13 +52,14 @@ impl Scaling {
             return Err(DataError::NoRows { what: "fit a scaling" });
         }
         let full_scale = features.full_scale();
-        let stats = match (how, features.raw()) {
-            (Standardise::Off, _) | (_, Raw::I64(_)) => vec![(0.0, 1.0)],
-            (Standardise::Global, Raw::U8(_)) => {
+        let stats = match how {
+            _ if features.is_ids() => vec![(0.0, 1.0)],
+            Standardise::Off => vec![(0.0, 1.0)],
+            Standardise::Global if features.is_bytes() => {
                 vec![Stats::of_bytes(features, rows)?.finish(full_scale)]
             }
-            (Standardise::Global, _) => Stats::of_values(features, rows, 1)?,
-            (Standardise::PerFeature, _) => Stats::of_values(features, rows, features.width())?,
+            Standardise::Global => Stats::of_values(features, rows, 1)?,
+            Standardise::PerFeature => Stats::of_values(features, rows, features.width())?,
         };
         let (mean, std) = stats.into_iter().unzip();
         Ok(Scaling { full_scale, mean, std })

@@ -256,6 +256,12 @@ fn is_pattern(path: &Path) -> bool {
 
 /// The nearest name among the embedded sets and what lies beside the missing path, and what there is.
 fn alternatives(path: &Path, spec: &str) -> String {
+    if spec == "-" {
+        return "data is read twice, so not from a pipe: write it to a file and name that".into();
+    }
+    if path.is_symlink() {
+        return "it is a link to something that is not there".into();
+    }
     let near = suggest::nearest(spec, EMBEDDED.iter().map(|set| set.name)).map(str::to_string);
     let near = near
         .or_else(|| neighbour(path))
@@ -275,7 +281,10 @@ fn neighbour(path: &Path) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     names.sort();
-    let near = suggest::nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    let name = path.file_name()?.to_str()?;
+    // A link that leads nowhere is there itself.
+    names.retain(|other| other != name);
+    let near = suggest::nearest(name, names.iter().map(String::as_str))?;
     Some(folder.join(near).display().to_string())
 }
 

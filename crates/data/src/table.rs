@@ -125,15 +125,15 @@ impl Table {
             return Err(DataError::content(
                 self.file().clone().line(1),
                 format!("two columns are called '{name}'"),
-                "give each column a name of its own, or set header = false where the first \
-                line is a row",
+                "give each column a name of its own, or say --header false where the \
+            first line is a row",
             ));
         }
         if self.rows.is_empty() {
             return Err(DataError::content(
                 self.file().clone(),
                 "there is a line with the names of the columns and no row",
-                "bring rows, or set header = false where the first line is one",
+                "bring rows, or say --header false where the first line is one",
             ));
         }
         Ok(())
@@ -161,8 +161,8 @@ impl Table {
             let hint = match (near, self.has_header) {
                 (Some(near), true) => format!("did you mean '{near}'?"),
                 (_, true) => "use the name of one of these columns".into(),
-                (_, false) => "the file does not name its columns: give a number from 1, or set \
-                header = true where its first line names them"
+                (_, false) => "the file does not name its columns: give a number from 1, or say \
+                       --header true where its first line names them"
                     .into(),
             };
             DataError::MissingColumn {

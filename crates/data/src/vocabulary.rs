@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::hash::Mixing;
 use crate::options::Level;
 
 /// What stands at the places that a short text leaves free.
@@ -22,7 +23,7 @@ pub const END: &str = "<end>";
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct Vocabulary {
     tokens: Vec<String>,
-    ids: HashMap<String, i64>,
+    ids: HashMap<String, i64, Mixing>,
 }
 
 impl From<Vec<String>> for Vocabulary {

@@ -200,7 +200,8 @@ impl<N: Network> Trainer<N> {
         let outputs = self.bound(&sample)?.output.numel();
         let mut counts = Counts::new(&goal, part);
         let mut sum = 0.0;
-        for rows in part.rows.chunks(batch.min(rows_at_once(outputs))) {
+        let mut batches = part.rows.chunks(batch.min(rows_at_once(outputs))).peekable();
+        while let Some(rows) = batches.next() {
             let Trainer { network, cpu, store, programs, .. } = self;
             let compiled = programs.get(Purpose::Evaluation(goal.kind), rows.len(), || {
                 let inputs = Inputs::new(&goal, &sample, rows.len());
@@ -208,6 +209,7 @@ impl<N: Network> Trainer<N> {
             })?;
             compiled.fill(&part.data.features, rows, part.scaling)?;
             goal.kind.fill(part, rows, &mut compiled.y)?;
+            part.data.features.prefetch(batches.peek().unwrap_or(&&[][..]));
             compiled.run(cpu, store)?;
             let [loss, scores] = compiled.outputs() else { continue };
             sum += number(loss);
@@ -238,13 +240,15 @@ impl<N: Network> Trainer<N> {
         let batch = batch.min(rows_at_once(output.numel()));
         let places =
             all.bytes_mut().chunks_mut((batch * output.numel() * DType::F32.size()).max(1));
-        for (rows, place) in rows.chunks(batch).zip(places) {
+        let mut batches = rows.chunks(batch).zip(places).peekable();
+        while let Some((rows, place)) = batches.next() {
             let Trainer { network, aim, cpu, store, programs, .. } = self;
             let compiled = programs.get(Purpose::Prediction, rows.len(), || {
                 let inputs = Inputs::of_features(&sample, rows.len());
                 Compiled::new(cpu, &step::prediction(network, aim, inputs)?)
             })?;
             compiled.fill(features, rows, scaling)?;
+            features.prefetch(batches.peek().map_or(&[], |(next, _)| next));
             place.copy_from_slice(compiled.run(cpu, store)?[0].bytes());
         }
         Ok(all)

@@ -6,5 +6,6 @@ mod judging;
 mod kinds;
 mod resume;
 mod runs;
+mod streamed;
 mod support;
 mod trial;

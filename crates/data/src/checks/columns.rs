@@ -113,6 +113,25 @@ pub(super) fn many_values(table: &Examined) -> Vec<Check> {
     or_pass(findings.collect(), name, "no category has a value of its own in most rows")
 }
 
+pub(super) fn dressed(table: &Examined) -> Vec<Check> {
+    let name = "numbers";
+    let findings = table.columns.iter().filter_map(|column| {
+        let cell = column.dressed.as_ref()?;
+        let taken = match column.nature {
+            Nature::Identifier => "left out, as a name of its rows",
+            Nature::Text => "taken for text",
+            _ => "taken for a category",
+        };
+        let saw = format!(
+            "'{}' has cells such as '{cell}', which look like numbers but are not read as such: it is {taken}",
+            column.name
+        );
+        let action = "write them plainly, such as 1234.5: without signs, and with a point for the decimals";
+        Some(Check::warn(name, saw, action))
+    });
+    or_pass(findings.collect(), name, "no column of other cells looks like numbers")
+}
+
 fn named(table: &Examined, which: impl Fn(&Seen) -> bool) -> Vec<&str> {
     let found = table.columns.iter().filter(|column| which(column));
     found.map(|column| column.name.as_str()).collect()

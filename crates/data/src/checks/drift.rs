@@ -78,7 +78,15 @@ fn of_answer(table: &Examined) -> Option<Seen> {
         Answer::Other => return None,
     };
     let filled = codes.len() as u64;
-    Some(Seen { name: table.target.clone(), nature, filled, missing: 0, codes, numbers })
+    Some(Seen {
+        name: table.target.clone(),
+        nature,
+        filled,
+        missing: 0,
+        codes,
+        numbers,
+        dressed: None,
+    })
 }
 
 /// What may differ of a column: its numbers or values, and where it is filled.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Answer, Check, Examined, Status, percent};
 use crate::error::thousands;
+use crate::hash::mixed;
 
 /// Different rows that are counted.
 const ROWS: usize = 1 << 14;
@@ -20,6 +21,8 @@ const CHANCE: f64 = 0.05;
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Twins {
     counts: BTreeMap<u64, [u32; 3]>,
+    /// The greatest hash that is counted, where others have no place any more.
+    most: Option<u64>,
     /// Whether rows were passed over.
     partial: bool,
 }
@@ -27,9 +30,7 @@ pub struct Twins {
 impl Twins {
     /// Counts a row with this hash ([`row_hash`]) in a part: 0 training, 1 validation, 2 test.
     pub fn add(&mut self, hash: u64, part: usize) {
-        let full = self.counts.len() >= ROWS;
-        let beyond = full && self.counts.last_key_value().is_some_and(|(most, _)| hash > *most);
-        if beyond {
+        if self.most.is_some_and(|most| hash > most) {
             self.partial = true;
             return;
         }
@@ -37,6 +38,9 @@ impl Twins {
         if self.counts.len() > ROWS {
             self.counts.pop_last();
             self.partial = true;
+        }
+        if self.counts.len() == ROWS {
+            self.most = self.counts.last_key_value().map(|(&most, _)| most);
         }
     }
 
@@ -57,22 +61,7 @@ impl Twins {
 /// A number that is the same for rows with the same parts, and for hardly any others.
 #[must_use]
 pub fn row_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> u64 {
-    let mut hash = 0u64;
-    let mut word = |word: u64| {
-        let wide = u128::from(hash ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        hash = (wide >> 64) as u64 ^ wide as u64 ^ hash.rotate_left(23);
-    };
-    for part in parts {
-        let bytes = part.as_ref();
-        let (eights, rest) = bytes.as_chunks::<8>();
-        eights.iter().for_each(|&eight| word(u64::from_le_bytes(eight)));
-        if !rest.is_empty() {
-            word(rest.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte)));
-        }
-        // So that the same bytes cut into other parts are another row.
-        word(bytes.len() as u64 ^ 1 << 63);
-    }
-    hash
+    parts.into_iter().fold(0, |hash, part| mixed(hash, part.as_ref()))
 }
 
 pub(super) fn duplicates(table: &Examined) -> Vec<Check> {

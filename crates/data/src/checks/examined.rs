@@ -5,6 +5,22 @@ use std::collections::HashMap;
 use super::Twins;
 use crate::tabular::chunk::is_missing;
 
+/// The share of cells that look like numbers from which on a column may be meant as one.
+const DRESSED: f64 = 0.95;
+
+/// Whether a cell is a number with signs around or in it: `$3`, `12 %`, `1,234.5`, `1.234,5`.
+fn is_dressed(cell: &str) -> bool {
+    let signs = |c: char| "$€£¥%+- ".contains(c);
+    let inner = cell.trim_matches(signs);
+    let of_numbers = |c: char| c.is_ascii_digit() || "., '".contains(c);
+    // Several points are those of a version or an address, unless they set thousands apart.
+    let points = inner.matches('.').count();
+    inner.starts_with(|c: char| c.is_ascii_digit() || c == '.' || c == ',')
+        && inner.contains(|c: char| c.is_ascii_digit())
+        && inner.chars().all(of_numbers)
+        && (points < 2 || inner.split('.').skip(1).all(|group| group.len() >= 3))
+}
+
 /// What a column was taken for, as far as the checks care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Nature {
@@ -36,6 +52,8 @@ pub struct Seen {
     pub codes: Vec<u32>,
     /// The cells of the sample as numbers, where the column is one; NaN where there is nothing.
     pub numbers: Option<Vec<f64>>,
+    /// A cell such as `$1,234.50`, where the column is none of numbers and nearly all its cells are like it.
+    pub dressed: Option<String>,
 }
 
 /// What is to be learned.
@@ -83,16 +101,25 @@ impl Seen {
     ) -> Seen {
         let mut known: HashMap<&str, u32> = HashMap::new();
         let (mut codes, mut numbers) = (Vec::new(), Vec::new());
+        let (mut figures, mut dressed) = (0, None);
         for cell in cells {
             let next = known.len() as u32 + 1;
             codes.push(if is_missing(cell) { 0 } else { *known.entry(cell).or_insert(next) });
             if nature == Nature::Number {
                 let number = cell.parse().ok().filter(|number: &f64| number.is_finite());
                 numbers.push(number.unwrap_or(f64::NAN));
+            } else if !is_missing(cell) {
+                let plain = cell.parse::<f64>().is_ok();
+                figures += usize::from(plain || is_dressed(cell));
+                if !plain && dressed.is_none() && is_dressed(cell) {
+                    dressed = Some(cell.to_string());
+                }
             }
         }
         let numbers = (nature == Nature::Number).then_some(numbers);
-        Seen { name: name.into(), nature, filled, missing, codes, numbers }
+        let cells = codes.iter().filter(|&&code| code > 0).count();
+        let dressed = dressed.filter(|_| figures as f64 >= DRESSED * cells as f64);
+        Seen { name: name.into(), nature, filled, missing, codes, numbers, dressed }
     }
 
     /// How many different cells the sample has.

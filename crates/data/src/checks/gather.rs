@@ -33,22 +33,21 @@ impl Gathered {
         Gathered { samplers, twins: Twins::default() }
     }
 
-    /// Takes a row of a chunk into account. `places`: where each column of the table is in the chunk (none for those that
-    /// are left out), and the target behind them.
-    pub(crate) fn add(&mut self, chunk: &Chunk, places: &[Option<usize>], row: usize, part: Part) {
+    /// Takes a row of a chunk into account, with the hash of its cells. `places`: where each column of the table is in the
+    /// chunk (none for those that are left out), and the target behind them.
+    pub(crate) fn add(
+        &mut self,
+        chunk: &Chunk,
+        places: &[Option<usize>],
+        (row, hash): (usize, u64),
+        part: Part,
+    ) {
         let part = match part {
             Part::Train => 0,
             Part::Valid => 1,
             Part::Test => 2,
             Part::Out => return,
         };
-        let cells = || places.iter().flatten().map(|&place| &chunk.columns[place]);
-        let hash = row_hash(cells().map(|cells| match cells {
-            Cells::Text(texts) => Bytes::Text(texts.get(row)),
-            Cells::Numbers(numbers) => {
-                Bytes::Number(numbers.get(row).copied().unwrap_or(f64::NAN).to_le_bytes())
-            }
-        }));
         self.twins.add(hash, part);
         self.samplers[part].add(chunk.first + row as u64, |kept| {
             for place in places {
@@ -107,6 +106,16 @@ impl Gathered {
             twins: self.twins,
         }
     }
+}
+
+/// The hash of the cells of a row at these places.
+pub(crate) fn cells_hash(columns: &[Cells], places: &[Option<usize>], row: usize) -> u64 {
+    row_hash(places.iter().flatten().map(|&place| match &columns[place] {
+        Cells::Text(texts) => Bytes::Text(texts.get(row)),
+        Cells::Numbers(numbers) => {
+            Bytes::Number(numbers.get(row).copied().unwrap_or(f64::NAN).to_le_bytes())
+        }
+    }))
 }
 
 /// The bytes of a cell.

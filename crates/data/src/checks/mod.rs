@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 
 pub use duplicates::{Twins, row_hash};
 pub use examined::{Answer, Examined, Nature, Seen};
-pub(crate) use gather::Gathered;
+pub(crate) use gather::{Gathered, cells_hash};
 pub use samples::samples;
 
 /// How serious something is.
@@ -82,6 +82,7 @@ pub fn examine(table: &Examined) -> Vec<Check> {
         columns::constant,
         columns::identifiers,
         columns::many_values,
+        columns::dressed,
         redundant::redundant,
         duplicates::duplicates,
         leakage::leakage,

@@ -389,3 +389,30 @@ fn texts_for_people() {
     assert_ne!(split(&["ab", "c"]), split(&["a", "bc"]));
     assert_ne!(split(&["a", ""]), split(&["a"]));
 }
+
+#[test]
+fn numbers_with_signs_are_seen() {
+    let cells = |form: fn(usize) -> String| (0..40).map(form).collect::<Vec<_>>();
+    let target = || cells(|i| ["a", "b"][i % 2].into());
+    for form in [
+        |i: usize| format!("${i}"),
+        |i: usize| format!("{i} %"),
+        |i: usize| format!("{i},234.5"),
+        |i: usize| format!("{i}.234,5"),
+    ] {
+        let columns = vec![("x", Nature::Category, cells(form)), ("y", Nature::Category, target())];
+        let checks = Made::of(columns).check();
+        let found = findings(&checks, "numbers");
+        assert!(found.len() == 1 && found[0].saw.contains("'x'"), "{checks:?}");
+    }
+    for form in [
+        |i: usize| format!("{i}.2.1"),
+        |i: usize| format!("2024-01-{i}"),
+        |i: usize| format!("AB {i}"),
+        |i: usize| format!("12:{i}"),
+        |i: usize| format!("{i}"),
+    ] {
+        let columns = vec![("x", Nature::Category, cells(form)), ("y", Nature::Category, target())];
+        assert!(findings(&Made::of(columns).check(), "numbers").is_empty());
+    }
+}

@@ -21,14 +21,16 @@ use realfft::{RealFftPlanner, RealToComplex};
 use serde::{Deserialize, Serialize};
 
 use super::wav;
+use crate::decoding::{Decoding, Groups};
 use crate::encoding::Encoding;
 use crate::error::DataError;
-use crate::features::{Features, Raw};
+use crate::features::{Features, Raw, memory};
 use crate::files::Files;
 use crate::options::SourceOptions;
 use crate::place::Place;
 use crate::samples::{Samples, unlabelled};
 use crate::source::Loaded;
+use crate::streamed::Streamed;
 
 /// Seconds of a Fourier transform at least; its samples are the next power of two.
 const TRANSFORM: f64 = 0.025;
@@ -66,41 +68,43 @@ pub(crate) fn read(
     known: Option<(&Audio, &[String])>,
 ) -> Result<Loaded, DataError> {
     let classes = known.map(|(_, classes)| classes);
-    let mut samples = Samples::find(files, options, classes, false, |files, group| {
+    let check = |files: &mut Files, group: &[usize]| {
         let (bytes, place) = (files.read(group[0])?, files.place(group[0]));
         let (rate, _) = wav::header(&bytes, &place)?;
         wav::mono(&bytes, rate, &place).map(|_| ())
-    })?;
+    };
+    let samples = Samples::find(files, options, classes, false, Arc::new(check))?;
     let audio = match known {
         Some((audio, _)) => audio.clone(),
         None => {
             let (files, groups) = samples.learn();
-            Audio::fit(files, &groups, options)?
+            Audio::fit(files, groups, options)?
         }
     };
     let encoding = Encoding::Audio(audio.clone());
-    samples.load(name, encoding, |files, groups| audio.encode(files, groups))
+    samples.load(name, encoding, options.memory, |files, groups, bytes| {
+        audio.encode(files, groups, bytes)
+    })
 }
 
 /// Reads recordings to predict on.
-pub(crate) fn read_features(mut files: Files, audio: &Audio) -> Result<Features, DataError> {
-    let groups = unlabelled(&files, false);
-    let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
-    audio.encode(&mut files, &groups)
+pub(crate) fn read_features(
+    files: &Files,
+    audio: &Audio,
+    options: &SourceOptions,
+) -> Result<Features, DataError> {
+    audio.encode(files, Arc::new(unlabelled(files, false)), memory(options.memory))
 }
 
 impl Audio {
     /// What suits the recordings to learn from, where `options` do not say it.
-    fn fit(
-        files: &mut Files,
-        groups: &[&[usize]],
-        options: &SourceOptions,
-    ) -> Result<Audio, DataError> {
-        let mut headers = Vec::new();
-        for group in groups {
-            headers.push(wav::header(&files.read(group[0])?, &files.place(group[0]))?);
-        }
-        Audio::of(&headers, options)
+    fn fit(files: &Files, groups: Groups, options: &SourceOptions) -> Result<Audio, DataError> {
+        let look = |files: &mut Files, group: &[usize]| {
+            wav::header(&files.read(group[0])?, &files.place(group[0]))
+        };
+        let all = (0..groups.len()).collect();
+        let headers = Decoding::begin(files, &groups, all, Arc::new(look)).finish();
+        Audio::of(&headers.into_iter().collect::<Result<Vec<_>, _>>()?, options)
     }
 
     /// What suits recordings that stand in a column of a table.
@@ -144,13 +148,15 @@ impl Audio {
         }
     }
 
-    fn encode(&self, files: &mut Files, groups: &[&[usize]]) -> Result<Features, DataError> {
+    /// The samples of these files, so many bytes of them in memory.
+    fn encode(&self, files: &Files, groups: Groups, bytes: usize) -> Result<Features, DataError> {
         let spectrum = Spectrum::new(self)?;
-        let mut raw = Vec::new();
-        for group in groups {
-            raw.extend(spectrum.one(&files.read(group[0])?, &files.place(group[0]))?);
-        }
-        Features::new(Raw::F32(raw), vec![1, self.mels, self.frames])
+        let sample = move |files: &mut Files, group: &[usize]| {
+            spectrum.one(&files.read(group[0])?, &files.place(group[0]))
+        };
+        let numbers = self.mels * self.frames;
+        let read = Streamed::read(files, groups, numbers, bytes, Arc::new(sample))?;
+        Features::new(Raw::from(read), vec![1, self.mels, self.frames])
     }
 
     /// A spectrogram, frame after frame, as `[mels, frames]` with the right number of frames.
@@ -190,15 +196,15 @@ impl Audio {
 }
 
 /// What is the same for all recordings.
-pub(crate) struct Spectrum<'a> {
-    audio: &'a Audio,
+pub(crate) struct Spectrum {
+    audio: Audio,
     window: Vec<f64>,
     filters: Vec<(usize, Vec<f64>)>,
     transform: Arc<dyn RealToComplex<f64>>,
 }
 
-impl<'a> Spectrum<'a> {
-    pub(crate) fn new(audio: &'a Audio) -> Result<Spectrum<'a>, DataError> {
+impl Spectrum {
+    pub(crate) fn new(audio: &Audio) -> Result<Spectrum, DataError> {
         let Audio { n_fft, hop, mels, frames, .. } = *audio;
         // The numbers may come from an edited file.
         let sound = |n: usize| (1..=1 << 20).contains(&n);
@@ -209,7 +215,7 @@ impl<'a> Spectrum<'a> {
         let hann = |n: usize| 0.5 - 0.5 * libm::cos(2.0 * PI * n as f64 / n_fft as f64);
         let transform = RealFftPlanner::new().plan_fft_forward(n_fft);
         let window = (0..n_fft).map(hann).collect();
-        Ok(Spectrum { audio, window, filters: audio.filters(), transform })
+        Ok(Spectrum { audio: audio.clone(), window, filters: audio.filters(), transform })
     }
 
     /// The spectrogram of a WAV file, `[mels, frames]`.
@@ -219,7 +225,7 @@ impl<'a> Spectrum<'a> {
 
     /// The spectrogram of a recording, frame after frame, `mels` decibels in each.
     fn decibels(&self, wave: &[f64]) -> Vec<f64> {
-        let Audio { n_fft, hop, .. } = *self.audio;
+        let Audio { n_fft, hop, .. } = self.audio;
         let (mut input, mut output) =
             (self.transform.make_input_vec(), self.transform.make_output_vec());
         let mut mels = Vec::new();

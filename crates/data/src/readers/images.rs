@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
+use std::sync::Arc;
 
 #[cfg(feature = "images")]
 use image::codecs::gif::GifDecoder;
@@ -19,14 +20,16 @@ use image::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::decoding::{Decoding, Groups};
 use crate::encoding::Encoding;
 use crate::error::DataError;
-use crate::features::{Features, Raw};
+use crate::features::{Features, Raw, memory};
 use crate::files::Files;
 use crate::options::SourceOptions;
 use crate::place::Place;
 use crate::samples::{Samples, unlabelled};
 use crate::source::Loaded;
+use crate::streamed::Streamed;
 
 /// The longer side of an image where nobody says, at most.
 const MAX_SIDE: usize = 64;
@@ -57,27 +60,32 @@ pub(crate) fn read(
     known: Option<(&Images, &[String])>,
 ) -> Result<Loaded, DataError> {
     let classes = known.map(|(_, classes)| classes);
-    let mut samples = Samples::find(files, options, classes, true, |files, group| {
+    let check = |files: &mut Files, group: &[usize]| {
         group
             .iter()
             .try_for_each(|&file| decode(&files.read(file)?, 1, &files.place(file)).map(|_| ()))
-    })?;
+    };
+    let samples = Samples::find(files, options, classes, true, Arc::new(check))?;
     let images = match known {
         Some((images, _)) => images.clone(),
         None => {
             let (files, groups) = samples.learn();
-            Images::fit(files, &groups, options)?
+            Images::fit(files, groups, options)?
         }
     };
     let encoding = Encoding::Images(images.clone());
-    samples.load(name, encoding, |files, groups| images.encode(files, groups))
+    samples.load(name, encoding, options.memory, |files, groups, bytes| {
+        images.encode(files, groups, bytes)
+    })
 }
 
 /// Reads images to predict on.
-pub(crate) fn read_features(mut files: Files, images: &Images) -> Result<Features, DataError> {
-    let groups = unlabelled(&files, true);
-    let groups: Vec<&[usize]> = groups.iter().map(Vec::as_slice).collect();
-    images.encode(&mut files, &groups)
+pub(crate) fn read_features(
+    files: &Files,
+    images: &Images,
+    options: &SourceOptions,
+) -> Result<Features, DataError> {
+    images.encode(files, Arc::new(unlabelled(files, true)), memory(options.memory))
 }
 
 /// What a file says of itself without its pixels, as far as that is possible.
@@ -90,21 +98,19 @@ struct Probe {
 
 impl Images {
     /// What suits the images to learn from, where `options` do not say it.
-    fn fit(
-        files: &mut Files,
-        groups: &[&[usize]],
-        options: &SourceOptions,
-    ) -> Result<Images, DataError> {
+    fn fit(files: &Files, groups: Groups, options: &SourceOptions) -> Result<Images, DataError> {
+        let look = |files: &mut Files, group: &[usize]| {
+            let each = group.iter().map(|&file| probe(&files.read(file)?, &files.place(file)));
+            each.collect::<Result<Vec<Probe>, DataError>>()
+        };
+        let all = (0..groups.len()).collect();
         let mut probes = Vec::new();
         let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-        for group in groups {
-            let mut frames = 0;
-            for &file in *group {
-                let found = probe(&files.read(file)?, &files.place(file))?;
-                frames = if group.len() == 1 { found.frames } else { group.len() };
-                probes.push(found);
-            }
+        for found in Decoding::begin(files, &groups, all, Arc::new(look)).finish() {
+            let found = found?;
+            let frames = if let [one] = &found[..] { one.frames } else { found.len() };
             *counts.entry(frames).or_default() += 1;
+            probes.extend(found);
         }
         let sequences = counts.keys().any(|&frames| frames > 1);
         let usual = counts.iter().max_by_key(|&(_, count)| count).map_or(1, |(&frames, _)| frames);
@@ -162,7 +168,8 @@ impl Images {
         Ok(out)
     }
 
-    fn encode(&self, files: &mut Files, groups: &[&[usize]]) -> Result<Features, DataError> {
+    /// The samples of these files, so many bytes of them in memory.
+    fn encode(&self, files: &Files, groups: Groups, bytes: usize) -> Result<Features, DataError> {
         let Images { channels, height, width, frames } = *self;
         // The numbers may come from an edited file.
         let sound = |n: usize| (1..=MAX_PIXELS as usize).contains(&n);
@@ -172,26 +179,31 @@ impl Images {
             let problem = format!("{self:?} describes no image");
             return Err(DataError::Inconsistent { name: "image encoding".into(), problem });
         }
-        let area = height * width;
-        let count = frames.unwrap_or(1);
-        let mut raw = Vec::new();
-        for group in groups {
-            let start = raw.len();
-            raw.resize(start + channels * count * area, 0);
-            for (frame, image) in self.frames(files, group)?.iter().enumerate() {
-                let pixels = self.pixels(image);
-                for channel in 0..channels {
-                    let at = start + (channel * count + frame) * area;
-                    let plane = pixels.iter().skip(channel).step_by(channels);
-                    raw[at..at + area].iter_mut().zip(plane).for_each(|(out, &byte)| *out = byte);
-                }
-            }
-        }
         let shape = match frames {
             None => vec![channels, height, width],
             Some(frames) => vec![channels, frames, height, width],
         };
-        Features::new(Raw::U8(raw), shape)?.with_full_scale(255.0)
+        let images = self.clone();
+        let sample = move |files: &mut Files, group: &[usize]| images.sample(files, group);
+        let numbers = shape.iter().product();
+        let read = Streamed::read(files, groups, numbers, bytes, Arc::new(sample))?;
+        Features::new(Raw::from(read), shape)?.with_full_scale(255.0)
+    }
+
+    /// The bytes of a sample, `[channels, frames, height, width]`.
+    fn sample(&self, files: &mut Files, group: &[usize]) -> Result<Vec<u8>, DataError> {
+        let Images { channels, height, width, frames } = *self;
+        let (area, count) = (height * width, frames.unwrap_or(1));
+        let mut raw = vec![0; channels * count * area];
+        for (frame, image) in self.frames(files, group)?.iter().enumerate() {
+            let pixels = self.pixels(image);
+            for channel in 0..channels {
+                let at = (channel * count + frame) * area;
+                let plane = pixels.iter().skip(channel).step_by(channels);
+                raw[at..at + area].iter_mut().zip(plane).for_each(|(out, &byte)| *out = byte);
+            }
+        }
+        Ok(raw)
     }
 
     /// The images of a sample, as many as a sample has.

@@ -84,8 +84,8 @@ pub(crate) fn features(
     let table = || found.table(options.header.or(encoding.header()));
     let features = match encoding {
         Encoding::Values => idx_set::read_features(found),
-        Encoding::Images(images) => images::read_features(files()?, images),
-        Encoding::Audio(audio) => audio::read_features(files()?, audio),
+        Encoding::Images(images) => images::read_features(&files()?, images, options),
+        Encoding::Audio(audio) => audio::read_features(&files()?, audio, options),
         Encoding::Language(language) => language::read_features(files()?, language),
         Encoding::Text(text) => text::read_features(&table()?, text, options),
         Encoding::Ratings(ratings) => ratings::read_features(&table()?, ratings, options),

@@ -1,24 +1,23 @@
 //! Tables of many columns, of which one is learned.
 
 use crate::checks::{Gathered, examine};
-use crate::dataset::Dataset;
 use crate::detect::Found;
 use crate::encoding::Encoding;
 use crate::error::{DataError, thousands};
 use crate::features::{Collected, Features};
 use crate::options::SourceOptions;
-use crate::samples::{class_ids, class_names};
+use crate::samples::class_names;
 use crate::source::{self, Loaded};
 use crate::split::{Fractions, Split};
 use crate::tabular::deal::{Deal, Part};
 use crate::tabular::encoder::Encoder;
 use crate::tabular::facts::Facts;
 use crate::tabular::fit::{Fitted, fit, layout};
-use crate::tabular::schema::find;
-use crate::tabular::source::TableSource;
+use crate::tabular::samples::Samples;
+use crate::tabular::schema::{apart, find};
+use crate::tabular::source::{Rows, TableSource};
 use crate::tabular::survey::{Survey, survey};
 use crate::tabular::{ColumnType, Sample, Table, TableTask, Target};
-use crate::targets::Targets;
 
 /// Takes numbers that were left out as names of rows for numbers after all: without them nothing is left.
 fn keep_counts(
@@ -53,6 +52,8 @@ pub(crate) fn learn(
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
     let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let drop = options.drop.as_ref().map(|said| apart(said, source.columns()));
+    let options = &SourceOptions { drop, ..options.clone() };
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
@@ -71,14 +72,12 @@ pub(crate) fn learn(
     }
     let layout = layout(&fitted, training);
     if layout.width() == 0 {
-        return Err(DataError::content(
-            source.file(),
-            format!(
-                "there is no column to learn '{}' from: each of them is left out",
-                target.column
-            ),
-            "say what a column is, such as --type zip=category",
-        ));
+        let (why, hint) = match names.len() {
+            1 => ("it is the only one", "bring columns that say something of it"),
+            _ => ("each of them is left out", "say what a column is, such as --type zip=category"),
+        };
+        let what = format!("there is no column to learn '{}' from: {why}", target.column);
+        return Err(DataError::content(source.file(), what, hint));
     }
     let classes = match target.task {
         TableTask::Classification => {
@@ -97,12 +96,19 @@ pub(crate) fn learn(
         fitted.into_iter().map(|Fitted { column, report, .. }| (column, report)).unzip();
     let table = Table { header: source.has_header(), columns, target, layout };
 
-    let mut rows = Rows::of(&table, &classes, options);
+    let mut rows = Samples::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
     rows.gathered = Some(Gathered::new(deal.seed, names.len()));
     rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
+    if split.train.len() + split.valid.len() + split.test.len() != rows.count() {
+        return Err(DataError::content(
+            source.file(),
+            "it had other rows when it was read for the second time",
+            "wait until nothing writes to it any more",
+        ));
+    }
     for (file, part, name) in [
         (&options.valid_file, &mut split.valid, Part::Valid),
         (&options.test_file, &mut split.test, Part::Test),
@@ -150,7 +156,7 @@ pub(crate) fn judge(
 ) -> Result<Loaded, DataError> {
     let header = options.header.or(Some(table.header));
     let source = TableSource::at(found, header, options.skip_bad)?;
-    let mut rows = Rows::of(table, classes, options);
+    let mut rows = Samples::of(table, classes, options);
     let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
     notes.extend(table.unknown(source.columns()));
@@ -168,12 +174,12 @@ pub(crate) fn read_features(
     let source = TableSource::at(found, header, options.skip_bad)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut features = Collected::new(table.layout.width(), options.memory);
-    let mut encoded = Vec::new();
-    let mut notes = source.read(&mut |chunk| {
-        encoded.clear();
-        table.encode(chunk, &matched, &vec![true; chunk.rows], &source, &mut encoded)?;
-        features.add(&encoded)
-    })?;
+    let folder = source.folder();
+    let encode = |rows: &Rows| {
+        let all: Vec<usize> = (0..rows.len()).collect();
+        table.encode(rows, &matched, &all, &folder)
+    };
+    let mut notes = source.read_with(encode, &mut |_, encoded| features.add(&encoded))?;
     notes.extend(table.unknown(source.columns()));
     Ok((features.finish()?, notes))
 }
@@ -232,126 +238,4 @@ fn split<'a>(parts: impl Iterator<Item = &'a Part>) -> Split {
         }
     }
     split
-}
-
-/// Encoded rows with their targets.
-struct Rows<'a> {
-    table: &'a Table,
-    classes: &'a [String],
-    features: Collected,
-    /// The rows of a chunk.
-    encoded: Vec<f32>,
-    labels: Vec<i64>,
-    flags: Vec<u8>,
-    values: Vec<f32>,
-    rows: usize,
-    /// Rows without a target.
-    left_out: u64,
-    /// What the checks need, where they are to be made.
-    gathered: Option<Gathered>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(table: &'a Table, classes: &'a [String], options: &SourceOptions) -> Rows<'a> {
-        Rows {
-            table,
-            classes,
-            features: Collected::new(table.layout.width(), options.memory),
-            encoded: vec![],
-            labels: vec![],
-            flags: vec![],
-            values: vec![],
-            rows: 0,
-            left_out: 0,
-            gathered: None,
-        }
-    }
-
-    fn count(&self) -> usize {
-        self.rows
-    }
-
-    /// Adds the rows of a table that have a part and a target, and tells what one should know of them.
-    fn add(
-        &mut self,
-        source: &TableSource,
-        part: &dyn Fn(u64) -> Part,
-    ) -> Result<Vec<String>, DataError> {
-        let file = source.file();
-        let matched = self.table.matched(source.columns(), &file)?;
-        let target = &self.table.target;
-        let at = find(source.columns(), &target.column, source.has_header(), &file)?;
-        let places: Vec<Option<usize>> = matched.iter().copied().chain([Some(at)]).collect();
-        let place = |row, column| source.place(row, column);
-        source.read(&mut |chunk| {
-            let cells = &chunk.columns[at];
-            let keep: Vec<bool> = (0..chunk.rows)
-                .map(|row| part(chunk.first + row as u64) != Part::Out && !cells.is_missing(row))
-                .collect();
-            let rows: Vec<usize> = (0..chunk.rows).filter(|&row| keep[row]).collect();
-            self.left_out += (chunk.rows - rows.len()) as u64;
-            self.rows += rows.len();
-            self.encoded.clear();
-            self.table.encode(chunk, &matched, &keep, source, &mut self.encoded)?;
-            self.features.add(&self.encoded)?;
-            let number = |row: usize| chunk.first + row as u64;
-            if let Some(gathered) = &mut self.gathered {
-                rows.iter().for_each(|&row| gathered.add(chunk, &places, row, part(number(row))));
-            }
-            if self.classes.is_empty() {
-                for &row in &rows {
-                    let value = cells.number(row).ok_or_else(|| {
-                        DataError::content(
-                            place(number(row), at),
-                            format!("a number is needed, there is '{}'", cells.text(row)),
-                            "correct the cell, or leave it empty; the row is then left out",
-                        )
-                    })?;
-                    self.values.push(value as f32);
-                }
-            } else if target.task == TableTask::Multilabel {
-                for &row in &rows {
-                    let names = Target::labels(&cells.text(row));
-                    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                    let ids = class_ids(&names, self.classes, |_| place(number(row), at))?;
-                    let start = self.flags.len();
-                    self.flags.resize(start + self.classes.len(), 0);
-                    ids.into_iter().for_each(|id| self.flags[start + id as usize] = 1);
-                }
-            } else {
-                let names: Vec<String> =
-                    rows.iter().map(|&row| target.class(cells.cell(row))).collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let ids = class_ids(&names, self.classes, |i| place(number(rows[i]), at))?;
-                self.labels.extend(ids);
-            }
-            Ok(())
-        })
-    }
-
-    /// What was left out.
-    fn notes(&self, source: &TableSource) -> Vec<String> {
-        match self.left_out {
-            0 => vec![],
-            n => vec![format!(
-                "{} rows of {} are left out: nothing in column '{}'",
-                thousands(n),
-                source.file(),
-                self.table.target.column
-            )],
-        }
-    }
-
-    fn finish(self, name: &str) -> Result<Dataset, DataError> {
-        let features = self.features.finish()?;
-        let names = self.classes.to_vec();
-        let targets = match self.table.target.task {
-            TableTask::Classification => Targets::Classes { labels: self.labels, names },
-            TableTask::Multilabel => Targets::Labels { flags: self.flags, names },
-            TableTask::Regression | TableTask::Forecast => {
-                Targets::Values { values: self.values, dims: 1 }
-            }
-        };
-        Dataset::new(name, features, targets)
-    }
 }

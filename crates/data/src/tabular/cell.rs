@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::chunk::{Cells, is_missing};
+use super::number;
 
 /// What stands in a cell.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +23,7 @@ impl<'a> Cell<'a> {
         match self {
             Cell::Missing => None,
             Cell::Number(number) => Some(number),
-            Cell::Text(text) => text.parse().or_else(|_| text.trim().parse()).ok(),
+            Cell::Text(text) => number::parse(text).or_else(|| number::parse(text.trim())),
         }
         .filter(|number: &f64| number.is_finite())
     }

@@ -1,6 +1,9 @@
 //! Some rows of a table, column by column, as a file gives them.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::number;
 
 /// Some consecutive rows of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,46 +49,71 @@ pub enum Cells {
     Numbers(Vec<f64>),
 }
 
-/// Texts behind each other.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+/// Texts, which may be parts of one that others share.
+#[derive(Debug, Clone, Default)]
 pub struct Texts {
-    text: String,
-    ends: Vec<usize>,
+    text: Arc<String>,
+    /// Where each begins and ends. A chunk is never as long as 4 GB.
+    spans: Vec<[u32; 2]>,
 }
 
 impl Texts {
+    /// No parts yet of a text, and room for as many as are said.
+    pub(crate) fn within(text: &Arc<String>, parts: usize) -> Texts {
+        Texts { text: text.clone(), spans: Vec::with_capacity(parts) }
+    }
+
+    /// Adds a part of the text.
+    pub(crate) fn push_part(&mut self, span: [u32; 2]) {
+        self.spans.push(span);
+    }
+
     /// Adds a text.
     pub fn push(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.ends.push(self.text.len());
+        let all = Arc::make_mut(&mut self.text);
+        let start = all.len() as u32;
+        all.push_str(text);
+        self.spans.push([start, all.len() as u32]);
     }
 
     /// Forgets all texts.
     pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        self.ends.clear();
+        Arc::make_mut(&mut self.text).clear();
+        self.spans.clear();
     }
 
     /// How many texts there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.spans.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.spans.is_empty()
     }
 
     /// Text `i`; empty where there are not so many.
     #[must_use]
     pub fn get(&self, i: usize) -> &str {
-        let end = self.ends.get(i).copied().unwrap_or(0);
-        let start = if i == 0 { 0 } else { self.ends.get(i - 1).copied().unwrap_or(end) };
-        self.text.get(start..end).unwrap_or("")
+        let span = self.spans.get(i);
+        span.and_then(|&[start, end]| self.text.get(start as usize..end as usize)).unwrap_or("")
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|i| self.get(i))
     }
 }
+
+/// The same texts, wherever they are.
+impl PartialEq for Texts {
+    fn eq(&self, other: &Texts) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Texts {}
 
 impl Cells {
     /// How many cells there are.
@@ -119,7 +147,7 @@ impl Cells {
     #[must_use]
     pub fn number(&self, row: usize) -> Option<f64> {
         match self {
-            Cells::Text(texts) => texts.get(row).parse().ok(),
+            Cells::Text(texts) => number::parse(texts.get(row)),
             Cells::Numbers(numbers) => numbers.get(row).copied(),
         }
         .filter(|number: &f64| number.is_finite())

@@ -168,7 +168,7 @@ pub(crate) struct Writer<'a> {
     encoder: &'a Encoder,
     folder: &'a Path,
     /// Of a column of recordings.
-    spectrum: Option<Spectrum<'a>>,
+    spectrum: Option<Spectrum>,
 }
 
 impl Writer<'_> {

@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::chunk::{Cells, is_missing};
+use super::chunk::Cells;
 use super::deal::Part;
+use super::glance::{Codes, Glance};
+use super::number;
 use super::time::Forms;
+use crate::hash::Mixing;
 
 /// Different cells that are counted of a column that is numbers so far; one with more is no list of codes.
-const NUMBERS: usize = 1_000;
+pub(super) const NUMBERS: usize = 1_000;
 /// Different cells that are counted of other columns; beyond them those that occurred once are forgotten.
 const VALUES: usize = 1 << 17;
 
@@ -28,7 +31,7 @@ pub(crate) struct Facts {
     pub padded: bool,
     /// Whether each number is greater than the one before.
     pub ascending: bool,
-    /// The least and the greatest number of the training rows.
+    /// The least and the greatest number of the training rows; 0 is not told from −0.
     pub range: [f64; 2],
     /// The row and the text of the first cell that is no number.
     pub first_text: Option<(u64, String)>,
@@ -42,9 +45,10 @@ pub(crate) struct Facts {
     pub images: u64,
     /// Cells of which the ending is that of a recording.
     pub sounds: u64,
-    last: f64,
+    /// The first number and the last.
+    ends: [f64; 2],
     /// How often each cell occurs: in all rows, in training rows.
-    values: HashMap<Box<str>, [u64; 2]>,
+    values: HashMap<Box<str>, [u64; 2], Mixing>,
     /// Whether there are more different cells than are counted.
     pub overflown: bool,
     /// Whether counting goes on, whatever the cells are.
@@ -72,62 +76,113 @@ impl Facts {
             times: Forms::ALL,
             images: 0,
             sounds: 0,
-            last: f64::NEG_INFINITY,
-            values: HashMap::new(),
+            ends: [f64::NEG_INFINITY; 2],
+            values: HashMap::default(),
             overflown: false,
             keep,
         }
     }
 
-    /// Takes the cells of a chunk into account, each with the part that its row is of.
-    pub(crate) fn add(&mut self, cells: &Cells, first: u64, parts: &[Part]) {
-        for (row, &part) in parts.iter().enumerate() {
-            if part == Part::Out {
-                continue;
-            }
-            let train = part == Part::Train;
-            match cells {
-                Cells::Text(texts) => self.text(texts.get(row), first + row as u64, train),
-                Cells::Numbers(numbers) => match numbers.get(row) {
-                    Some(number) if !number.is_nan() => self.typed(*number, train),
-                    _ => self.nothing(train),
-                },
+    /// Takes the cells of the next chunk into account, each with the part that its row is of. `first`: the number of its
+    /// first row.
+    pub(crate) fn add(&mut self, glance: Glance, cells: &Cells, first: u64, parts: &[Part]) {
+        let Glance { facts: next, codes } = glance;
+        let was_numeric = self.counts_numbers(u64::MAX);
+        self.filled += next.filled;
+        self.missing += next.missing;
+        self.whole += next.whole;
+        self.padded |= next.padded;
+        self.words += next.words;
+        self.bytes += next.bytes;
+        self.times = self.times.and(next.times);
+        self.images += next.images;
+        self.sounds += next.sounds;
+        if next.numbers > 0 {
+            self.ascending &= next.ascending && next.ends[0] > self.ends[1];
+            self.ends[1] = next.ends[1];
+            self.numbers += next.numbers;
+        }
+        if self.first_text.is_none() {
+            self.first_text = next.first_text.map(|(row, text)| (first + row, text));
+        }
+        let training = || (0..parts.len()).filter(|&row| parts[row] == Part::Train);
+        if next.missing > 0 {
+            let missing = training().filter(|&row| cells.is_missing(row)).count();
+            self.missing_in_train += missing as u64;
+        }
+        // A chunk of which all numbers are within what is known needs no look at its training rows.
+        if next.range[0] < self.range[0] || next.range[1] > self.range[1] {
+            training().filter_map(|row| written(cells, row)).for_each(|x| self.widen(x));
+        }
+        if self.overflown {
+            return;
+        }
+        let is_numeric = self.counts_numbers(u64::MAX);
+        let fits = |codes: &Codes| is_numeric || self.values.len() + codes.first.len() <= VALUES;
+        match codes.filter(|codes| was_numeric == is_numeric && fits(codes)) {
+            Some(codes) => self.count_codes(&codes, cells, parts),
+            // A chunk alone has too many different numbers.
+            None if is_numeric => (self.values, self.overflown) = (HashMap::default(), true),
+            None => {
+                for (row, &part) in parts.iter().enumerate() {
+                    if part != Part::Out && !cells.is_missing(row) {
+                        self.count(&cells.text(row), first + row as u64, part);
+                    }
+                }
             }
         }
     }
 
-    fn nothing(&mut self, train: bool) {
-        self.missing += 1;
-        self.missing_in_train += u64::from(train);
+    /// Whether up to a row the cells are numbers that are not to be taken for categories.
+    fn counts_numbers(&self, row: u64) -> bool {
+        !self.keep && self.first_text.as_ref().is_none_or(|(text, _)| row < *text)
     }
 
-    fn typed(&mut self, number: f64, train: bool) {
+    fn count_codes(&mut self, codes: &Codes, cells: &Cells, parts: &[Part]) {
+        let mut counts = vec![[0, 0]; codes.first.len()];
+        for (&code, &part) in codes.of.iter().zip(parts).filter(|(code, _)| **code != Codes::NONE) {
+            let [all, train] = &mut counts[usize::from(code)];
+            *all += 1;
+            *train += u64::from(part == Part::Train);
+        }
+        for (&row, [all, train]) in codes.first.iter().zip(counts) {
+            let cell = cells.text(row);
+            match self.values.get_mut(&*cell) {
+                Some(counts) => *counts = [counts[0] + all, counts[1] + train],
+                None => drop(self.values.insert(cell.into(), [all, train])),
+            }
+        }
+        if self.counts_numbers(u64::MAX) && self.values.len() > NUMBERS {
+            (self.values, self.overflown) = (HashMap::default(), true);
+        }
+    }
+
+    /// A number of a typed file.
+    pub(super) fn typed(&mut self, number: f64) {
         self.filled += 1;
-        self.number(number, train);
+        self.number(number);
         self.times = Forms::NONE;
-        if !self.overflown {
-            self.count(&number.to_string(), train);
-        }
     }
 
-    fn text(&mut self, cell: &str, row: u64, train: bool) {
-        if is_missing(cell) {
-            return self.nothing(train);
-        }
+    /// A cell with something in it.
+    pub(super) fn text(&mut self, cell: &str, row: u64) {
         self.filled += 1;
         self.bytes += cell.len() as u64;
-        match cell.parse().ok().filter(|number: &f64| number.is_finite()) {
+        match number::parse(cell).filter(|number| number.is_finite()) {
             Some(number) => {
                 self.padded |= cell.len() > 1
                     && cell.starts_with('0')
                     && cell.bytes().all(|byte| byte.is_ascii_digit());
-                self.number(number, train);
+                self.number(number);
             }
             None => {
                 if self.first_text.is_none() {
                     self.first_text = Some((row, cell.into()));
                 }
-                self.words += cell.split_whitespace().count() as u64;
+                self.words += match cell.bytes().all(|byte| byte.is_ascii_graphic()) {
+                    true => 1,
+                    false => cell.split_whitespace().count() as u64,
+                };
                 let ends = |endings: &[&str]| {
                     let lower = cell.to_ascii_lowercase();
                     endings.iter().any(|ending| lower.ends_with(ending))
@@ -139,37 +194,36 @@ impl Facts {
             }
         }
         self.times.look(cell);
-        if !self.overflown {
-            self.count(cell, train);
-        }
     }
 
-    fn number(&mut self, number: f64, train: bool) {
+    fn number(&mut self, number: f64) {
+        if self.numbers == 0 {
+            self.ends[0] = number;
+        }
         self.numbers += 1;
         self.words += 1;
         self.whole += u64::from(number.fract() == 0.0);
-        self.ascending &= number > self.last;
-        self.last = number;
-        if train {
-            self.range = [self.range[0].min(number), self.range[1].max(number)];
-        }
+        self.ascending &= number > self.ends[1];
+        self.ends[1] = number;
+        self.widen(number);
     }
 
-    fn count(&mut self, cell: &str, train: bool) {
-        let once = [1, u64::from(train)];
-        match self.values.get_mut(cell) {
-            Some(counts) => {
-                counts[0] += 1;
-                counts[1] += u64::from(train);
-            }
-            None => {
-                self.values.insert(cell.into(), once);
-            }
+    fn widen(&mut self, number: f64) {
+        let number = number + 0.0;
+        self.range = [self.range[0].min(number), self.range[1].max(number)];
+    }
+
+    fn count(&mut self, cell: &str, row: u64, part: Part) {
+        if self.overflown {
+            return;
         }
-        let numbers = self.first_text.is_none() && !self.keep;
-        if numbers && self.values.len() > NUMBERS {
-            self.values = HashMap::new();
-            self.overflown = true;
+        let train = u64::from(part == Part::Train);
+        match self.values.get_mut(cell) {
+            Some(counts) => *counts = [counts[0] + 1, counts[1] + train],
+            None => drop(self.values.insert(cell.into(), [1, train])),
+        }
+        if self.counts_numbers(row) && self.values.len() > NUMBERS {
+            (self.values, self.overflown) = (HashMap::default(), true);
         } else if self.values.len() > VALUES {
             self.values.retain(|_, counts| counts[0] > 1);
             if self.values.len() > VALUES / 2 {
@@ -191,5 +245,13 @@ impl Facts {
     /// How often each cell occurs in all rows and in training rows, in the order of the cells.
     pub(crate) fn values(&self) -> BTreeMap<&str, [u64; 2]> {
         self.values.iter().map(|(cell, &counts)| (&**cell, counts)).collect()
+    }
+}
+
+/// The number that is written in a cell.
+fn written(cells: &Cells, row: usize) -> Option<f64> {
+    match cells {
+        Cells::Text(_) => cells.number(row),
+        Cells::Numbers(numbers) => numbers.get(row).copied().filter(|number| !number.is_nan()),
     }
 }

@@ -10,7 +10,7 @@ use super::sample::Sample;
 use super::schema::{Column, ColumnReport, Layout};
 use super::source::TableSource;
 use super::time::{Cycle, Forms, years};
-use crate::error::{DataError, thousands};
+use crate::error::{DataError, figure, thousands};
 use crate::files::read_file;
 use crate::options::SourceOptions;
 use crate::place::Place;
@@ -105,7 +105,10 @@ pub(crate) fn fit(
             let number = Number::fit(&found, indicator);
             let [least, most] = facts.range;
             let content = match least <= most {
-                true => format!("{least} … {most}, median {}", quantile(&found, 0.5)),
+                true => {
+                    let [least, most, median] = [least, most, quantile(&found, 0.5)].map(figure);
+                    format!("{least} … {most}, median {median}")
+                }
                 false => String::new(),
             };
             let quantiles = scaled_quantiles(&number, &found, indicator);

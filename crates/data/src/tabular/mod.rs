@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! files ─▶ chunks of rows (columns of cells) ─▶ types, statistics (first pass) ─▶ rows of f32 (second pass)
-//! source        chunk                             facts, infer, fit                 schema, encoder
+//! source        chunk                             glance, facts, infer, fit         schema, encoder, samples
 //! ```
 
 pub mod cell;
@@ -11,8 +11,11 @@ pub mod deal;
 pub mod encoder;
 pub(crate) mod facts;
 pub(crate) mod fit;
+pub(crate) mod glance;
 pub mod infer;
+pub(crate) mod number;
 pub mod sample;
+pub(crate) mod samples;
 pub mod schema;
 pub mod source;
 pub(crate) mod survey;

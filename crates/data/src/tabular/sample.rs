@@ -32,8 +32,9 @@ impl Sample {
 pub(crate) struct Sampler {
     seed: u64,
     most: usize,
-    /// The row with the greatest word on top.
-    kept: BinaryHeap<(u64, u64, Texts)>,
+    /// Word and number of each row and where its cells are, the greatest word on top.
+    kept: BinaryHeap<(u64, u64, usize)>,
+    cells: Vec<Texts>,
 }
 
 impl Sampler {
@@ -43,7 +44,7 @@ impl Sampler {
 
     /// A sampler that keeps at most so many rows.
     pub(crate) fn holding(seed: u64, most: usize) -> Sampler {
-        Sampler { seed, most, kept: BinaryHeap::new() }
+        Sampler { seed, most, kept: BinaryHeap::new(), cells: Vec::new() }
     }
 
     /// Shows a row with its number; `write` is asked for its cells where it is kept.
@@ -52,22 +53,27 @@ impl Sampler {
         if self.kept.len() < self.most {
             let mut cells = Texts::default();
             write(&mut cells);
-            self.kept.push((rank, number, cells));
+            self.kept.push((rank, number, self.cells.len()));
+            self.cells.push(cells);
         } else if let Some(mut worst) = self.kept.peek_mut()
             && rank < worst.0
         {
             (worst.0, worst.1) = (rank, number);
-            worst.2.clear();
-            write(&mut worst.2);
+            let cells = &mut self.cells[worst.2];
+            cells.clear();
+            write(cells);
         }
     }
 
     pub(crate) fn finish(self) -> Sample {
         let mut kept = self.kept.into_vec();
         kept.sort_unstable_by_key(|(_, number, _)| *number);
-        let strings = |cells: Texts| (0..cells.len()).map(|i| cells.get(i).to_string()).collect();
+        let strings = |place: usize| {
+            let cells = &self.cells[place];
+            (0..cells.len()).map(|i| cells.get(i).to_string()).collect()
+        };
         let (rows, cells) =
-            kept.into_iter().map(|(_, number, cells)| (number, strings(cells))).unzip();
+            kept.into_iter().map(|(_, number, place)| (number, strings(place))).unzip();
         Sample { rows, cells }
     }
 }
@@ -78,7 +84,7 @@ mod tests {
     use crate::tabular::chunk::{Cells, Chunk, Texts};
 
     fn sample(rows: usize, chunk: usize) -> Sample {
-        let mut sampler = Sampler { seed: 7, most: 50, kept: BinaryHeap::new() };
+        let mut sampler = Sampler::holding(7, 50);
         for first in (0..rows).step_by(chunk) {
             let many = chunk.min(rows - first);
             let mut texts = Texts::default();

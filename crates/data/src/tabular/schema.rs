@@ -5,9 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::cell::Cell;
-use super::chunk::Chunk;
 use super::encoder::{Encoder, Section};
-use super::source::TableSource;
+use super::source::Rows;
 use super::target::Target;
 use crate::error::DataError;
 use crate::place::Place;
@@ -130,35 +129,29 @@ impl Table {
         })
     }
 
-    /// Adds the rows of a chunk of `source` for which `keep` holds to `out`. `matched`: where the columns are in it.
+    /// The rows of a chunk that are to be kept, as samples. `matched`: where the columns are in it; `folder`: where paths in
+    /// cells begin.
     pub(crate) fn encode(
         &self,
-        chunk: &Chunk,
+        rows: &Rows,
         matched: &[Option<usize>],
-        keep: &[bool],
-        source: &TableSource,
-        out: &mut Vec<f32>,
-    ) -> Result<(), DataError> {
-        let file = source.file().path;
-        let folder = file.parent().unwrap_or(Path::new(""));
-        let (width, start) = (self.layout.width(), out.len());
-        let rows = keep.iter().filter(|&&keep| keep).count();
-        out.resize(start + rows * width, 0.0);
+        keep: &[usize],
+        folder: &Path,
+    ) -> Result<Vec<f32>, DataError> {
+        let width = self.layout.width();
+        let mut out = vec![0.0; keep.len() * width];
         for (i, at) in self.places() {
-            let (Some(from), encoder) = (matched[i], &self.columns[i].encoder) else { continue };
-            let writer = encoder.writer(folder)?;
-            let cells = &chunk.columns[from];
-            let kept = (0..chunk.rows).filter(|&row| keep[row]);
-            for (row, out) in kept.zip(out[start..].chunks_exact_mut(width)) {
-                writer.write(cells.cell(row), &mut out[at..at + encoder.width()]).map_err(
-                    |wrong| {
-                        let place = source.place(chunk.first + row as u64, from);
-                        DataError::content(place, wrong.problem, wrong.hint)
-                    },
-                )?;
+            let Column { name, encoder, .. } = &self.columns[i];
+            let Some(from) = matched[i] else { continue };
+            let (writer, place) = (encoder.writer(folder)?, at..at + encoder.width());
+            let cells = &rows.columns[from];
+            for (&row, out) in keep.iter().zip(out.chunks_exact_mut(width)) {
+                writer.write(cells.cell(row), &mut out[place.clone()]).map_err(|wrong| {
+                    DataError::content(rows.place(row, name), wrong.problem, wrong.hint)
+                })?;
             }
         }
-        Ok(())
+        Ok(out)
     }
 
     /// Encodes rows that are in memory: for each the names of its columns and their cells. Other columns than those
@@ -228,6 +221,15 @@ impl Table {
     }
 }
 
+/// Names of columns as they were said: one that no column has is several with commas between them.
+pub(crate) fn apart(said: &[String], columns: &[String]) -> Vec<String> {
+    let names = |said: &String| match columns.contains(said) {
+        true => vec![said.clone()],
+        false => said.split(',').map(|name| name.trim().to_string()).collect(),
+    };
+    said.iter().flat_map(names).collect()
+}
+
 /// The place of a column by name.
 pub(crate) fn find(
     names: &[String],
@@ -244,8 +246,8 @@ fn missing(names: &[String], wanted: &str, header: bool, file: &Place) -> DataEr
     let hint = match (near, header) {
         (Some(near), true) => format!("did you mean '{near}'?"),
         (_, true) => "use the name of one of these columns".into(),
-        (_, false) => "the table does not name its columns: give a number from 1, or set header = \
-                       true where its first line names them"
+        (_, false) => "the table does not name its columns: give a number from 1, or say \
+                       --header true where its first line names them"
             .into(),
     };
     DataError::MissingColumn {

@@ -1,12 +1,15 @@
 //! The first pass over a table: every row is given a part, every column is looked at.
 
-use super::chunk::Chunk;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::chunk::{Cells, Chunk};
 use super::deal::{Dealer, Part, by_time};
 use super::facts::Facts;
+use super::glance::Glance;
 use super::infer::ColumnType;
 use super::sample::{Sample, Sampler};
 use super::schema::find;
-use super::source::TableSource;
+use super::source::{Rows, TableSource};
 use super::target::{TableTask, stratified};
 use super::time::{Forms, years};
 use crate::error::DataError;
@@ -71,7 +74,17 @@ pub(crate) fn survey(
     let mut sampler = Sampler::new(seed, names.len());
     let mut parts: Vec<Part> = Vec::new();
     let mut dealer = Dealer::new(fractions, seed);
-    let notes = source.read(&mut |chunk| {
+    // Columns with too many different cells for them to be counted; chunks that are under way may not know it yet.
+    let uncounted: Vec<AtomicBool> = names.iter().map(|_| AtomicBool::new(false)).collect();
+    let look = |rows: &Rows| -> Result<Vec<Glance>, DataError> {
+        let out: Vec<bool> =
+            (0..rows.len()).map(|row| rows.columns[target].is_missing(row)).collect();
+        let glance = |(cells, uncounted): (&Cells, &AtomicBool)| {
+            Glance::of(cells, &out, !uncounted.load(Ordering::Relaxed))
+        };
+        Ok(rows.columns.iter().zip(&uncounted).map(glance).collect())
+    };
+    let notes = source.read_with(look, &mut |chunk, glances| {
         let start = parts.len();
         for row in 0..chunk.rows {
             let cells = &chunk.columns[target];
@@ -94,8 +107,9 @@ pub(crate) fn survey(
             }
             parts.push(part);
         }
-        for (facts, cells) in facts.iter_mut().zip(&chunk.columns) {
-            facts.add(cells, chunk.first, &parts[start..]);
+        for (i, (facts, glance)) in facts.iter_mut().zip(glances).enumerate() {
+            facts.add(glance, &chunk.columns[i], chunk.first, &parts[start..]);
+            uncounted[i].store(facts.overflown, Ordering::Relaxed);
         }
         Ok(())
     })?;

@@ -6,6 +6,7 @@ use super::cell::Cell;
 use super::chunk::Cells;
 use super::deal::Part;
 use super::facts::Facts;
+use super::glance::Glance;
 use super::sample::Sample;
 use super::source::TableSource;
 use crate::error::{DataError, thousands};
@@ -73,7 +74,10 @@ impl Target {
             let only = facts.values().keys().next().map_or(String::new(), |cell| cell.to_string());
             return Err(DataError::content(
                 file.clone().column(column),
-                format!("all {} rows have the target '{only}'", thousands(facts.filled)),
+                match facts.filled {
+                    1 => format!("the only row has the target '{only}'"),
+                    rows => format!("all {} rows have the target '{only}'", thousands(rows)),
+                },
                 "there is nothing to tell apart; name another target, or bring rows with others",
             ));
         }
@@ -161,7 +165,7 @@ impl Target {
 pub(super) fn stratified(cells: &Cells) -> bool {
     let mut facts = Facts::new(false);
     let rows = cells.len();
-    facts.add(cells, 0, &vec![Part::Train; rows]);
+    facts.add(Glance::of(cells, &[], true), cells, 0, &vec![Part::Train; rows]);
     let (different, filled) = (facts.different(), facts.filled);
     if facts.numbers as f64 >= NUMBERS * filled as f64 {
         return looks_like_classes(&facts);

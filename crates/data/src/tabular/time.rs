@@ -32,6 +32,11 @@ impl Forms {
         }
     }
 
+    /// The forms that are in both.
+    pub(crate) fn and(self, other: Forms) -> Forms {
+        Forms(std::array::from_fn(|i| self.0[i] && other.0[i]))
+    }
+
     /// The form, where there is one left; of two month/day/year, as more tables have it.
     pub(crate) fn form(self) -> Option<Form> {
         let mut left = Forms::ORDER.into_iter().zip(self.0).filter(|(_, alive)| *alive);

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::chunk::Cells;
-use super::schema::find;
+use super::schema::{apart, find};
 use super::source::TableSource;
 use crate::encoding::Encoding;
 use crate::error::DataError;
@@ -162,7 +162,8 @@ fn parquet(_: &[Column]) -> Result<Vec<u8>, DataError> {
     Err(DataError::option("out", "this program was built without Parquet", hint))
 }
 
-/// Columns of a table as they are in its files, to be copied beside predictions.
+/// Columns of a table as they are in its files, to be copied beside predictions. A name that no column has may be several
+/// with commas between them.
 ///
 /// # Errors
 /// [`DataError::MissingColumn`]; where `spec` is no table; what is wrong with its files.
@@ -175,6 +176,7 @@ pub fn columns_of(
     let header = options.header.or(encoding.header());
     let source = TableSource::open(spec, &SourceOptions { header, ..options.clone() })?;
     let place = |name: &String| find(source.columns(), name, source.has_header(), &source.file());
+    let names = &apart(names, source.columns());
     let places = names.iter().map(place).collect::<Result<Vec<usize>, _>>()?;
     let mut kept: Vec<Option<Values>> = places.iter().map(|_| None).collect();
     source.read(&mut |chunk| {

@@ -19,6 +19,7 @@ mod sets;
 mod sources;
 mod spilled;
 mod splits;
+mod streamed;
 mod tables;
 mod tabular;
 mod tabular_parts;

@@ -27,7 +27,7 @@ impl<N: Network> Fit<'_, N> {
         let seen_before = self.state.tally.rows;
         let batch = self.batches.batch_size();
         let batches = self.batches.clone();
-        let mut steps = batches.several(epoch as u64 - 1, self.options.accumulate);
+        let mut steps = batches.several(epoch as u64 - 1, self.options.accumulate).peekable();
         let mut step = Vec::new();
         for i in 0..batches.count() {
             let within = i % self.options.accumulate * batch;
@@ -37,12 +37,14 @@ impl<N: Network> Fit<'_, N> {
             if i < self.state.batch {
                 continue;
             }
-            let rows = &step[within..(within + batch).min(step.len())];
+            let (rows, rest) = step[within..].split_at(batch.min(step.len() - within));
+            let next = if rest.is_empty() { steps.peek().map_or(&[][..], |s| s) } else { rest };
+            let next = &next[..batch.min(next.len())];
             if self.options.extended.iter().any(|extension| extension.from == self.state.steps) {
                 self.state.monitor.be_patient();
             }
             let of_step = self.goal.places(self.train, &step);
-            let report = self.batch(epoch, i, rows, of_step)?;
+            let report = self.batch(epoch, i, [rows, next], of_step)?;
             self.tell(observer);
             if self.state.skipped_in_a_row >= SKIPPED_IN_A_ROW {
                 return Err(self.diverged(epoch));
@@ -157,12 +159,12 @@ impl<N: Network> Fit<'_, N> {
         before.into_iter().filter_map(ratio).collect()
     }
 
-    /// Batch `i` of an epoch; `of_step` answers are judged in its step.
+    /// Batch `i` of an epoch and the one that follows; `of_step` answers are judged in its step.
     fn batch(
         &mut self,
         epoch: usize,
         i: usize,
-        rows: &[usize],
+        [rows, next]: [&[usize]; 2],
         of_step: usize,
     ) -> Result<BatchReport, TrainError> {
         let (place, lr) = (self.place(i), self.lr());
@@ -176,6 +178,7 @@ impl<N: Network> Fit<'_, N> {
         let (train, options, kind) = (*train, *options, goal.kind);
         let (compiled, cpu, store) = self.program(place, rows.len())?;
         feed(compiled, train, options, kind, epoch, rows)?;
+        train.data.features.prefetch(next);
         compiled.set(lr, [seed as i64, done as i64], share);
         let scores = BatchScores::of(compiled.run(cpu, store)?);
 

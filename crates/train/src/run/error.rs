@@ -109,11 +109,18 @@ impl RunError {
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            RunError::Config { .. } | RunError::Exists { .. } | RunError::Unfinished { .. } => true,
+            RunError::Config { .. }
+            | RunError::Exists { .. }
+            | RunError::Unfinished { .. }
+            | RunError::NotARun { .. } => true,
             RunError::Train(TrainError::Option { .. }) => true,
             RunError::Data(error) | RunError::Train(TrainError::Data(error)) => matches!(
                 error,
                 DataError::UnknownSource { .. }
+                    | DataError::UnknownKind { .. }
+                    | DataError::NotAFile { .. }
+                    | DataError::MissingColumn { .. }
+                    | DataError::Option { .. }
                     | DataError::BatchSize { .. }
                     | DataError::Fraction { .. }
                     | DataError::EmptyPart { .. }

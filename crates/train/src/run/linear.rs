@@ -2,15 +2,15 @@
 
 use serde_json::{Map, Value, json};
 use thalweg_data::random::spread;
-use thalweg_data::{Encoding, Raw, Scaling, Targets};
+use thalweg_data::{Encoding, Scaling, Targets};
 
 use crate::judge::linear::{Design, Linear, Truth};
 use crate::{ClassCounts, LabelCounts, Part, RegressionSums};
 
+/// Rows that are read together.
+const READ_AT_ONCE: usize = 256;
 /// Rows of the design that judges.
 const JUDGED_AT_ONCE: usize = 1 << 16;
-/// Rows that are read at once.
-const AT_ONCE: usize = 64;
 /// Rows that are learned from at most.
 const ROWS: usize = 50_000;
 /// Products of rows, numbers of a row that are not 0, and outputs; what fits a second or two.
@@ -85,12 +85,12 @@ impl Reader {
     /// With the most frequent ids of `rows`.
     fn new(pieces: Vec<Piece>, part: &Part, rows: &[usize]) -> Reader {
         // Bytes are not centred: what is 0 stays 0, and the bias makes up for it.
-        let scaling = match part.data.features.raw() {
-            Raw::U8(_) => {
+        let scaling = match part.data.features.is_bytes() {
+            true => {
                 let mean = vec![0.0; part.scaling.mean.len()];
                 Scaling { mean, ..part.scaling.clone() }
             }
-            _ => part.scaling.clone(),
+            false => part.scaling.clone(),
         };
         let mut reader = Reader { places: vec![], width: 0, pieces, scaling };
         let mut counts: Vec<Vec<u32>> = reader.pieces.iter().map(|_| vec![]).collect();
@@ -119,20 +119,21 @@ impl Reader {
     fn walk(&self, part: &Part, rows: &[usize], mut see: impl FnMut(&[f32])) {
         let features = &part.data.features;
         let width = features.width();
-        let mut samples = vec![0.0; AT_ONCE * width];
-        let mut ids = vec![0; if features.is_ids() { samples.len() } else { 0 }];
-        for rows in rows.chunks(AT_ONCE) {
-            let samples = &mut samples[..rows.len() * width];
-            let filled = match features.is_ids() {
+        let mut samples = vec![0.0; width * READ_AT_ONCE.min(rows.len())];
+        for rows in rows.chunks(READ_AT_ONCE) {
+            let samples = &mut samples[..width * rows.len()];
+            let read = match features.is_ids() {
                 true => {
-                    let ids = &mut ids[..rows.len() * width];
-                    let filled = features.fill_ids(rows, ids);
-                    samples.iter_mut().zip(ids).for_each(|(x, id)| *x = *id as f32);
-                    filled
+                    let mut places = samples.chunks_exact_mut(width);
+                    features.visit(rows, |ids| {
+                        if let Some(place) = places.next() {
+                            place.copy_from_slice(ids);
+                        }
+                    })
                 }
                 false => features.fill(rows, &self.scaling, samples),
             };
-            if filled.is_ok() {
+            if read.is_ok() {
                 samples.chunks_exact(width).for_each(&mut see);
             }
         }

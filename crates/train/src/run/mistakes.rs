@@ -21,6 +21,11 @@ impl Draft {
                 .fold(message, |text, (rust, plain)| {
                     text.replace(&format!("expected {rust}"), &format!("expected {plain}"))
                 });
+        // A table of settings is a struct of ours.
+        let message = match message.split_once("expected struct ") {
+            Some((before, _)) => format!("{before}expected a table of settings"),
+            None => message,
+        };
         let mut quoted = message.split('`').skip(1).step_by(2);
         if let Some(kind) =
             ["field", "variant"].into_iter().find(|k| message.starts_with(&format!("unknown {k}")))

@@ -152,20 +152,15 @@ impl Session {
         Ok(Resumed { session, folder, notes })
     }
 
-    /// What the data is like: a sum over its rows (of very many: of some of them), their parts and what was fitted to them.
+    /// What the data is like: a sum over its rows (of very many: over some of them), their parts and what was fitted to them.
     pub(super) fn data_story(&self) -> Result<Value, RunError> {
         let mut sum = Fnv::default();
         for part in [PartName::Train, PartName::Valid, PartName::Test] {
             let rows = self.data.rows(part);
-            rows.iter().for_each(|row| sum.add(&(*row as u64).to_le_bytes()));
-            if let Some(part) = self.data.part(part, &self.scaling) {
-                let width = part.data.features.width().max(1);
-                let step = rows.len().div_ceil((NUMBERS / width).max(1)).max(1);
-                for &row in rows.iter().step_by(step) {
-                    let hash = part.data.hash(row).unwrap_or_default();
-                    sum.add(&hash.to_le_bytes());
-                }
-            }
+            let Some(part) = self.data.part(part, &self.scaling) else { continue };
+            let looked_at: Vec<usize> = looked_at(rows, part.data.features.width()).collect();
+            looked_at.iter().for_each(|row| sum.add(&(*row as u64).to_le_bytes()));
+            part.data.hashes(&looked_at, |hash| sum.add(&hash.to_le_bytes()))?;
         }
         let rows = [PartName::Train, PartName::Valid, PartName::Test]
             .map(|part| self.data.rows(part).len());
@@ -203,8 +198,27 @@ impl Session {
     }
 }
 
-/// Numbers of a part that are looked at to recognise it.
+/// Numbers of a part that are all looked at to recognise it.
 const NUMBERS: usize = 1 << 24;
+/// Numbers that are looked at of a part with more, and rows that are taken together: rows that lie in a file are read in
+/// blocks.
+const SOME: usize = 1 << 20;
+const TOGETHER: usize = 128;
+
+/// The rows of a part by which it is recognised: all, or runs of them, evenly spread from the first to the last.
+fn looked_at(rows: &[usize], width: usize) -> impl Iterator<Item = usize> {
+    let width = width.max(1);
+    let runs = match rows.len().saturating_mul(width) > NUMBERS {
+        true => (SOME / width / TOGETHER).max(2),
+        false => 1,
+    };
+    let length = if runs == 1 { rows.len() } else { TOGETHER.min(rows.len()) };
+    let last = rows.len() - length;
+    (0..runs).flat_map(move |run| {
+        let start = last * run / (runs - 1).max(1);
+        rows[start..start + length].iter().copied()
+    })
+}
 
 /// A sum by which data is recognised: FNV-1a of 64 bits.
 struct Fnv(u64);
@@ -249,4 +263,23 @@ fn steps_per_epoch(config: &Config, data: &RunData) -> Result<u64, RunError> {
 
 fn wrong(run: &Path, what: &str, hint: String) -> RunError {
     RunError::Config { what: what.into(), place: run.display().to_string(), hint }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_rows_runs_are_looked_at_from_the_first_to_the_last() {
+        let some: Vec<usize> = (0..1000).map(|row| 3 * row).collect();
+        assert!(looked_at(&some, 12).eq(some.iter().copied()));
+        assert_eq!(looked_at(&[], 12).count(), 0);
+
+        let many: Vec<usize> = (0..2 << 20).collect();
+        let seen: Vec<usize> = looked_at(&many, 12).collect();
+        assert!(seen.len() * 12 <= SOME && seen.len() * 12 > SOME / 2);
+        assert!(seen.is_sorted());
+        assert_eq!((seen[0], seen.last()), (0, many.last()));
+        assert_eq!(seen[TOGETHER - 1], TOGETHER - 1);
+    }
 }

@@ -141,7 +141,7 @@ impl<'a> Blocks<'a> {
             let rest = self.rest.split_off(cut);
             let bytes = std::mem::replace(&mut self.rest, rest);
             let line = self.line;
-            self.line += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            self.line += line_ends(&bytes);
             return Ok(Some(Block { text: self.text(bytes, line)?, line }));
         }
     }
@@ -173,7 +173,7 @@ impl<'a> Blocks<'a> {
                         return Err(DataError::content(self.at(&bytes, at, line), problem, hint));
                     }
                     let before = &bytes[..at];
-                    let lines = before.iter().filter(|&&byte| byte == b'\n').count() as u64;
+                    let lines = line_ends(before);
                     self.windows = Some(line + lines);
                     bytes
                 }
@@ -204,7 +204,7 @@ impl<'a> Blocks<'a> {
     fn at(&self, block: &[u8], at: usize, line: u64) -> Place {
         let before = &block[..at];
         let start = before.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-        let lines = before.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let lines = line_ends(before);
         let place = self.place().clone().line(line + lines);
         let column = self.cells.as_ref().and_then(|Delimited { delimiter, head, .. }| {
             let cells = before[start..].iter().filter(|&byte| byte == delimiter).count();
@@ -217,7 +217,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn endless(&self, at: usize) -> DataError {
-        let lines = self.rest[..at].iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let lines = line_ends(&self.rest[..at]);
         let place = self.place().clone().line(self.line + lines);
         match self.quoting() {
             Some(_) => DataError::content(
@@ -232,6 +232,12 @@ impl<'a> Blocks<'a> {
             ),
         }
     }
+}
+
+/// How many lines end in some bytes. Counts that fit a byte are those that the compiler makes many of at once.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let few = |bytes: &[u8]| bytes.iter().map(|&byte| u8::from(byte == b'\n')).sum::<u8>();
+    bytes.chunks(255).map(|bytes| u64::from(few(bytes))).sum()
 }
 
 /// Where records end.

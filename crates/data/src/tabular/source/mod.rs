@@ -14,6 +14,7 @@ mod json_lines;
 mod numpy;
 mod pipeline;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use self::format::Format;
@@ -47,9 +48,9 @@ struct Head {
 }
 
 /// Some rows of a file.
-struct Rows {
+pub(crate) struct Rows {
     place: Place,
-    columns: Vec<Cells>,
+    pub(crate) columns: Vec<Cells>,
     /// Where each row is: the line it begins in, or its number from 1 where there are no lines.
     at: Vec<u64>,
     /// The rows that were left out.
@@ -98,7 +99,7 @@ impl TableSource {
         let (columns, header) = Format::of(first)?.columns(first, header, skip_bad)?;
         let twice = columns.iter().enumerate().find(|(i, name)| columns[..*i].contains(name));
         if let Some((_, name)) = twice {
-            let hint = "give each column a name of its own, or set header = false where the \
+            let hint = "give each column a name of its own, or say --header false where the \
             first line is a row";
             let problem = format!("two columns are called '{name}'");
             return Err(DataError::content(first.place().line(1), problem, hint));
@@ -124,6 +125,11 @@ impl TableSource {
         self.files.first().map_or_else(Place::default, Location::place)
     }
 
+    /// The folder in which paths in its cells begin.
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.file().path.parent().map(PathBuf::from).unwrap_or_default()
+    }
+
     /// Shows all rows, in order, and tells what one should know of them: how many were left out, and which encoding
     /// was taken for granted.
     ///
@@ -133,15 +139,28 @@ impl TableSource {
         &self,
         visit: &mut dyn FnMut(&Chunk) -> Result<(), DataError>,
     ) -> Result<Vec<String>, DataError> {
+        self.read_with(|_| Ok(()), &mut |chunk, ()| visit(chunk))
+    }
+
+    /// As [`TableSource::read`]; `work` makes something of each chunk's rows on background threads, in any order.
+    pub(crate) fn read_with<T: Send>(
+        &self,
+        work: impl Fn(&Rows) -> Result<T, DataError> + Sync,
+        visit: &mut dyn FnMut(&Chunk, T) -> Result<(), DataError>,
+    ) -> Result<Vec<String>, DataError> {
         let (mut first, mut notes, mut bad) = (0, Vec::new(), Bad::default());
         in_order(
             |take| self.jobs(take),
             |rows: Rows| {
-                let count = rows.at.len();
+                let made = if rows.is_empty() { None } else { Some(work(&rows)?) };
+                Ok((rows, made))
+            },
+            |(rows, made)| {
+                let count = rows.len();
                 notes.extend(rows.notes);
                 bad.add(rows.bad);
-                if count > 0 {
-                    visit(&Chunk { first, rows: count, columns: rows.columns })?;
+                if let Some(made) = made {
+                    visit(&Chunk { first, rows: count, columns: rows.columns }, made)?;
                 }
                 first += count as u64;
                 Ok(())
@@ -205,7 +224,7 @@ impl TableSource {
         let (problem, hint): (String, &str) = match (bad.count(), self.head.header) {
             (0, true) => (
                 "there is a line with the names of the columns and no row".into(),
-                "bring rows, or set header = false where the first line is one",
+                "bring rows, or say --header false where the first line is one",
             ),
             (0, false) => ("there is no row in it".into(), "bring rows"),
             (count, _) => {
@@ -220,6 +239,24 @@ impl Rows {
     /// None yet, of the file at `place`.
     fn of(place: Place) -> Rows {
         Rows { place, columns: Vec::new(), at: Vec::new(), bad: Vec::new(), notes: Vec::new() }
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.at.is_empty()
+    }
+
+    /// Where the cell of a row is, of the column with this name.
+    pub(crate) fn place(&self, row: usize, column: &str) -> Place {
+        let place = match self.at.get(row) {
+            Some(&line) => self.place.clone().line(line),
+            None => self.place.clone(),
+        };
+        place.column(column)
     }
 
     /// Leaves a row out, where that is wanted.

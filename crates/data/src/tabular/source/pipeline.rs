@@ -1,7 +1,9 @@
 //! Work in order on background threads, with bounded memory.
 //!
-//! One thread cuts a source into jobs, a few do them, and the caller gets their results in the order of the jobs. The
-//! caller holds a place in a queue for each job that is under way, so no more than [`AHEAD`] results exist at a time.
+//! One thread cuts a source into jobs, a few do them and make of their results what is wanted, and the caller gets that in
+//! the order of the jobs. The caller holds a place in a queue for each job that is under way, so no more than [`AHEAD`]
+//! results exist at a time. All that does not depend on the order belongs to the jobs: what the caller does, nobody does
+//! beside it.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +13,8 @@ use crate::error::DataError;
 
 /// Jobs that are under way or done before their results are taken, at most.
 const AHEAD: usize = 4;
-/// Threads that do jobs, at most.
-const WORKERS: usize = 3;
+/// Threads that do jobs, at most. The two others wait most of the time.
+const WORKERS: usize = 4;
 
 /// A piece of work.
 pub(super) type Job<T> = Box<dyn FnOnce() -> Result<T, DataError> + Send>;
@@ -20,26 +22,28 @@ pub(super) type Job<T> = Box<dyn FnOnce() -> Result<T, DataError> + Send>;
 /// Takes a job; false where nobody wants more.
 pub(super) type Take<'a, T> = &'a mut dyn FnMut(Job<T>) -> bool;
 
-/// Does the jobs of `produce` and shows their results to `visit`, in order. The first error, in that order, ends it.
-pub(super) fn in_order<T: Send>(
-    produce: impl FnOnce(Take<'_, T>) -> Result<(), DataError> + Send,
+/// Does the jobs of `produce`, lets `work` make something of each result, and shows that to `visit`, in order. The first
+/// error, in that order, ends it.
+pub(super) fn in_order<J, T: Send>(
+    produce: impl FnOnce(Take<'_, J>) -> Result<(), DataError> + Send,
+    work: impl Fn(J) -> Result<T, DataError> + Sync,
     mut visit: impl FnMut(T) -> Result<(), DataError>,
 ) -> Result<(), DataError> {
     type Answer<T> = Result<T, DataError>;
-    let (to_workers, jobs) = sync_channel::<(Job<T>, SyncSender<Answer<T>>)>(AHEAD);
+    let (to_workers, jobs) = sync_channel::<(Job<J>, SyncSender<Answer<T>>)>(AHEAD);
     let (to_caller, answers) = sync_channel::<Receiver<Answer<T>>>(AHEAD);
     let jobs = Mutex::new(jobs);
-    let work = || {
+    let jobs_in_turn = || {
         let next = || jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         while let Ok((job, answer)) = next() {
             // Where nobody waits for it any more, there is nothing to do about it.
-            let _ = answer.send(job());
+            let _ = answer.send(job().and_then(&work));
         }
     };
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
-        for _ in 0..threads.saturating_sub(1).clamp(1, WORKERS) {
-            scope.spawn(work);
+        for _ in 0..threads.min(WORKERS) {
+            scope.spawn(jobs_in_turn);
         }
         let producer = scope.spawn(move || {
             produce(&mut |job| {
@@ -104,14 +108,14 @@ mod tests {
             seen.push(i);
             Ok(())
         };
-        assert!(in_order(numbers(1000, None), visit).is_ok());
+        assert!(in_order(numbers(1000, None), Ok, visit).is_ok());
         assert_eq!(seen, (0..1000).collect::<Vec<_>>());
     }
 
     #[test]
     fn the_first_error_ends_it() {
         let mut seen = 0;
-        let error = in_order(numbers(1000, Some(500)), |_| {
+        let error = in_order(numbers(1000, Some(500)), Ok, |_| {
             seen += 1;
             Ok(())
         });
@@ -121,7 +125,7 @@ mod tests {
             9 => Err(DataError::NoRows { what: "stop" }),
             _ => Ok(()),
         };
-        assert!(in_order(numbers(1000, None), stop).is_err());
+        assert!(in_order(numbers(1000, None), Ok, stop).is_err());
     }
 
     #[test]
