@@ -4,9 +4,10 @@ models (logistic regression, ridge) on the same rows. For each of five seeds a f
 (within the classes where there are classes), is the test part; adult brings its own, so there only the program's seed
 changes. The others are written to a file that thalweg gets with `--target` and the seed alone, and takes its
 validation rows from; the peers learn from all of it. titanic is without `boat` and `body`, which give the answer
-away. Prints mean ± standard error of accuracy, or of the root mean squared error. Needs `pip install scikit-learn`.
+away. Another table is named as FILE:TARGET, in the same folder; its target is classes where it is texts or two values.
+Prints mean ± standard error of accuracy, or of the root mean squared error. Needs `pip install scikit-learn`.
 
-    cargo build --release && python benches/peers/boosting.py target/release/thalweg ../shared/data/tables [SET …]
+    python benches/peers/boosting.py target/release/thalweg ../shared/data/tables [SET or FILE:TARGET …]
 """
 import csv
 import gzip
@@ -124,12 +125,26 @@ def without(names, rows, left_out):
     return [names[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
+def are_classes(cells):
+    try:
+        return len({float(cell) for cell in cells if cell is not None}) <= 2
+    except ValueError:
+        return True
+
+
+def other(folder, wanted):
+    """The line of a table that is not among the sets."""
+    file, _, target = wanted.rpartition(":")
+    names, rows = read(folder / file)
+    return pathlib.Path(file).stem, file, target, [], are_classes(row[names.index(target)] for row in rows)
+
+
 def main():
     program, folder, wanted = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]), sys.argv[3:]
+    sets = [line for line in SETS if not wanted or line[0] in wanted]
+    sets += [other(folder, name) for name in wanted if ":" in name]
     print(f"{'':20}{'thalweg':>22}{'boosting':>22}{'linear':>22}   seconds a network")
-    for name, file, target, left_out, classes in SETS:
-        if wanted and name not in wanted:
-            continue
+    for name, file, target, left_out, classes in sets:
         names, table = without(*read(folder / file), left_out)
         at = names.index(target)
         table = [row for row in table if row[at] is not None]
@@ -155,4 +170,5 @@ def main():
         print(f"{name:20}{cells}   {seconds / len(scores):.1f}", flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

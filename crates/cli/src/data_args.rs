@@ -39,7 +39,7 @@ pub struct DataArgs {
     #[arg(long, value_name = "COL,…", help_heading = "Data")]
     drop: Vec<String>,
     /// Whether the first line of a table names its columns, where it is not to be guessed
-    #[arg(long, value_name = "true|false", help_heading = "Data")]
+    #[arg(long, value_name = "true|false", help_heading = "Data", hide_possible_values = true)]
     header: Option<bool>,
     /// What to do with the target of a table, where it is not to be guessed: classification, regression, multilabel,
     /// forecast
@@ -51,10 +51,11 @@ pub struct DataArgs {
     /// A file with test rows [default: a share of the rows, by --set data.split.test]
     #[arg(long, value_name = "FILE", help_heading = "Data")]
     test: Option<String>,
-    /// Rows with the same cell in this column stay in one part
-    #[arg(long, value_name = "COL", help_heading = "Data", conflicts_with = "time_col")]
+    /// Rows with the same cell in this column stay in one part; of series, they are one of several series
+    #[arg(long, value_name = "COL", help_heading = "Data")]
     group: Option<String>,
-    /// The latest rows by this column are for the test, those before them for validation
+    /// The latest rows by this column are for the test, those before them for validation. Where numbers go with times
+    /// and nothing else (but --group), or with --task forecast, the next numbers are forecast
     #[arg(long, value_name = "COL", help_heading = "Data")]
     time_col: Option<String>,
     /// Leave out files that are damaged and rows that cannot be read; they are counted and listed

@@ -20,7 +20,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             true => output::json(&json!({
                 "name": set.name, "about": set.about, "attribution": set.attribution
             }))?,
-            false => output::line(format!("{}  {}\n  {}", set.name, set.about, set.attribution))?,
+            false => output::say(format!("{}  {}\n  {}", set.name, set.about, set.attribution))?,
         }
     }
     match args.json {

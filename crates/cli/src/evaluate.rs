@@ -1,6 +1,6 @@
 //! `thalweg evaluate`: how good a trained network is on data it has not seen.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use thalweg_data::{Dataset, open_as};
@@ -8,11 +8,12 @@ use thalweg_train::run::data::{PartName, RunData};
 use thalweg_train::run::judging::examine;
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::figures;
-use thalweg_train::run::{Draft, Model};
-use thalweg_train::{ClassScores, Classification, Metrics, Part, Probabilities};
+use thalweg_train::run::{Draft, Model, Task};
+use thalweg_train::{ClassScores, Classification, LabelScores, Metrics, Part, Probabilities};
 
 use crate::failure::Failure;
-use crate::output::{self, count, number, percent, table};
+use crate::output::{self, commands, count, number, percent, table};
+use crate::summary::shown;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -45,19 +46,35 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     output::line(format!("{what}: {} rows", count(metrics.rows())))?;
     match &metrics {
-        Metrics::Classification(scores) => print_classes(scores, &model.file.classes),
+        Metrics::Classification(scores) => print_classes(scores, &model.file.classes)?,
         _ => {
             if let Metrics::Labels(scores) = &metrics {
-                print_each("label", &scores.classes, &model.file.classes)?;
+                print_labels(&scores.classes, &model.file.classes)?;
             }
             let figures = figures(Some(&metrics));
             let named = figures.as_object().into_iter().flatten();
             let rows = named.filter(|(name, _)| *name != "rows").map(|(name, value)| {
                 vec![name.replace('_', " "), number(value.as_f64().unwrap_or(f64::NAN))]
             });
-            output::line(format!("\n{}", table(&["", ""], rows)))
+            output::line(format!("\n{}", table(&["", ""], rows)))?;
         }
     }
+    next(&args.run, model.file.task)
+}
+
+/// What can be done with the network.
+fn next(run: &Path, task: Task) -> Result<(), Failure> {
+    let page = run.join(thalweg_report::REPORT);
+    let page = page.is_file().then(|| (shown(&page), "all of this as a page, for any browser"));
+    let run = shown(run);
+    let verb = match task {
+        Task::LanguageModel | Task::Translation => "generate",
+        _ => "predict",
+    };
+    let data = if verb == "predict" { " DATA" } else { "" };
+    let use_it = (format!("thalweg {verb} {run}{data}"), "use it");
+    let next: Vec<_> = [use_it].into_iter().chain(page).collect();
+    output::say(format!("\nnext\n{}", commands(&next)))
 }
 
 /// The data to measure on, its rows, and what to call it. Of the data that the run learned from only the rows are
@@ -111,7 +128,7 @@ fn print_classes(scores: &Classification, names: &[String]) -> Result<(), Failur
     let figures = figures.into_iter().chain(top5).chain(scores.probabilities.iter().flat_map(of));
     output::line(format!("\n{}", table(&["", ""], figures).trim_start()))?;
 
-    print_each("class", &scores.classes, names)?;
+    print_each(&scores.classes, names)?;
     /// Wider ones do not fit on a terminal.
     const SHOWN: usize = 20;
     if names.len() > SHOWN {
@@ -142,8 +159,22 @@ fn of(found: &Probabilities) -> Vec<Vec<String>> {
     lines.into_iter().flatten().collect()
 }
 
-/// A line for each class or label.
-fn print_each(what: &str, scores: &[ClassScores], names: &[String]) -> Result<(), Failure> {
+/// A line for each label.
+fn print_labels(scores: &[LabelScores], names: &[String]) -> Result<(), Failure> {
+    let area = |area: Option<f64>| area.map_or_else(|| "-".into(), |area| format!("{area:.4}"));
+    let lines = names.iter().zip(scores).map(|(name, label)| {
+        let LabelScores { support, precision, recall, f1, auc, average_precision, .. } = *label;
+        let shares = [label.share, precision, recall, f1].map(percent);
+        let rest = [area(auc), area(average_precision), format!("{:.3}", label.threshold)];
+        [&[name.clone(), count(support)], &shares[..], &rest].concat()
+    });
+    let header =
+        ["label", "rows", "share", "precision", "recall", "F1", "AUC", "avg. prec.", "threshold"];
+    output::line(format!("\n{}", table(&header, lines)))
+}
+
+/// A line for each class.
+fn print_each(scores: &[ClassScores], names: &[String]) -> Result<(), Failure> {
     let lines = names.iter().zip(scores).map(|(name, class)| {
         vec![
             name.clone(),
@@ -153,5 +184,5 @@ fn print_each(what: &str, scores: &[ClassScores], names: &[String]) -> Result<()
             percent(class.f1),
         ]
     });
-    output::line(format!("\n{}", table(&[what, "rows", "precision", "recall", "F1"], lines)))
+    output::line(format!("\n{}", table(&["class", "rows", "precision", "recall", "F1"], lines)))
 }

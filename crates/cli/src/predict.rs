@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use thalweg_data::tabular::write::{Column, Format, Values, columns_of};
-use thalweg_data::{Features, open_unlabelled};
+use thalweg_data::{Encoding, Features, open_unlabelled};
 use thalweg_train::judge::conformal;
 use thalweg_train::run::folder::write_atomic;
 use thalweg_train::run::model::ModelFile;
@@ -11,6 +11,7 @@ use thalweg_train::run::{Model, Task};
 
 use crate::failure::Failure;
 use crate::output::{self, count};
+use crate::summary::shown;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -23,7 +24,8 @@ pub struct Args {
     #[arg(long)]
     proba: bool,
     /// Add sets of classes (TARGET_set) or intervals of numbers (TARGET_low, TARGET_high) that hold the truth with this
-    /// probability, such as 0.9, as far as new rows are like those the run was validated on
+    /// probability, such as 0.9, as far as new rows are like those the run was validated on; of labels a set that holds
+    /// each label that is true with this probability
     #[arg(long, value_name = "LEVEL", allow_negative_numbers = true)]
     interval: Option<f64>,
     /// Columns of DATA to copy in front of the predictions; may be given several times
@@ -44,10 +46,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let (features, notes) = open_unlabelled(&args.data, &model.file.encoding, &model.file.source)?;
     notes.iter().for_each(output::remark);
     let rows: Vec<usize> = (0..features.rows()).collect();
-    let mut columns = match args.keep.is_empty() {
-        true => vec![],
-        false => kept(args, &model.file, rows.len())?,
-    };
+    let mut columns = kept(args, &model.file, rows.len())?;
     let outputs = model.predict(&features, &args.data, &rows)?;
     let outputs = outputs.as_slice().unwrap_or_default();
     columns.extend(match model.file.task {
@@ -68,11 +67,17 @@ pub fn run(args: &Args) -> Result<(), Failure> {
             write_atomic(file, &Format::of(file).encode(&columns)?)?;
             let (rows, file) = (count(rows.len() as u64), file.display());
             output::remark(format!("{rows} predictions in {file}"));
+            output::remark(format!(
+                "next: where the truth becomes known, thalweg evaluate {} DATA",
+                shown(&args.run)
+            ));
             Ok(())
         }
         None => {
             let text = Format::Csv.encode(&columns)?;
-            output::line(String::from_utf8_lossy(&text).trim_end_matches('\n'))
+            output::line(String::from_utf8_lossy(&text).trim_end_matches('\n'))?;
+            output::remark("next: --out FILE writes them to a .csv, .jsonl or .parquet file");
+            Ok(())
         }
     }
 }
@@ -102,9 +107,19 @@ fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
                     more rows or a greater share: --set data.split.valid=0.2";
         return Err(Failure::usage(what, hint));
     }
-    match strangeness.iter().all(|scores| scores.bound(level).is_finite()) {
-        true => Ok(()),
-        false => {
+    let endless = |i: &usize| !strangeness[*i].bound(level).is_finite();
+    let endless: Vec<usize> = (0..strangeness.len()).filter(endless).collect();
+    match (task, endless.len()) {
+        (_, 0) => Ok(()),
+        (Task::Multilabel, n) if n < strangeness.len() => {
+            let names: Vec<&str> = endless.iter().map(|&i| model.classes[i].as_str()).collect();
+            output::remark(format!(
+                "note: too few validation rows have {}: always in the set",
+                names.join(", ")
+            ));
+            Ok(())
+        }
+        _ => {
             let rows = model.calibration.rows;
             let most = rows as f64 / (rows as f64 + 1.0);
             let what = format!("{rows} validation rows cannot promise --interval {level}");
@@ -113,9 +128,18 @@ fn check(args: &Args, model: &ModelFile) -> Result<(), Failure> {
     }
 }
 
-/// The columns that are copied.
+/// The columns that are copied, and the names of several series.
 fn kept(args: &Args, model: &ModelFile, rows: usize) -> Result<Vec<Column>, Failure> {
-    let columns = columns_of(&args.data, &model.encoding, &model.source, &args.keep)?;
+    let mut keep = args.keep.clone();
+    if let (Encoding::Series(_), Some(group)) = (&model.encoding, &model.source.group) {
+        // One forecast a series: without its name nobody could tell whose it is.
+        keep.insert(0, group.clone());
+        keep.dedup();
+    }
+    if keep.is_empty() {
+        return Ok(vec![]);
+    }
+    let columns = columns_of(&args.data, &model.encoding, &model.source, &keep)?;
     if let Some(Column { name, .. }) = columns.iter().find(|column| column.name == model.target) {
         let what =
             format!("two columns would be called '{name}', in --keep {}", args.keep.join(" "));
@@ -147,7 +171,7 @@ fn said(model: &ModelFile, outputs: &[f32]) -> Vec<Column> {
     let classes = model.classes.len();
     if classes > 0 {
         let class = |row: &[f32]| match model.task {
-            Task::Multilabel => labels(model, row),
+            Task::Multilabel => listed(model, model.calibration.holding(&as_f64(row))),
             _ => model.classes[model.calibration.said(&as_f64(row))].clone(),
         };
         let texts = outputs.chunks(classes).map(class).collect();
@@ -186,8 +210,14 @@ fn held(model: &ModelFile, outputs: &[f32], level: f64) -> Result<Vec<Column>, F
     }
     let bound = bounds.into_iter().next().unwrap_or(f64::INFINITY);
     let set = |row: &[f32]| {
-        let classes = conformal::set(&as_f64(row), bound).into_iter();
-        classes.map(|class| model.classes[class].as_str()).collect::<Vec<_>>().join(";")
+        let p = as_f64(row);
+        listed(
+            model,
+            match model.task {
+                Task::Multilabel => model.calibration.holding_set(&p, level),
+                _ => conformal::set(&p, bound),
+            },
+        )
     };
     let texts = outputs.chunks(model.classes.len()).map(set).collect();
     Ok(vec![Column { name: format!("{}_set", model.target), values: Values::Texts(texts) }])
@@ -197,10 +227,10 @@ fn as_f64(row: &[f32]) -> Vec<f64> {
     row.iter().map(|&p| f64::from(p)).collect()
 }
 
-/// The labels that hold, with `;` between them.
-fn labels(model: &ModelFile, row: &[f32]) -> String {
-    let holding = model.classes.iter().zip(row).filter(|(_, p)| **p > 0.5);
-    holding.map(|(label, _)| label.as_str()).collect::<Vec<_>>().join(";")
+/// The names of classes or labels, with `;` between them.
+fn listed(model: &ModelFile, classes: Vec<usize>) -> String {
+    let names = classes.into_iter().map(|class| model.classes[class].as_str());
+    names.collect::<Vec<_>>().join(";")
 }
 
 /// The labels of each row's places, with a space between them; places of padding have none.

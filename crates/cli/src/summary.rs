@@ -100,7 +100,7 @@ pub fn preflight(found: &Preflight) -> Vec<String> {
     let time = found.step.as_secs_f64() * found.steps as f64;
     let cost = format!("{} steps, about {}", count(found.steps), seconds(time));
     let said: Vec<String> =
-        found.checks.iter().map(|check| format!("{} {}", check.name, check.saw)).collect();
+        found.checks.iter().map(|check| format!("{}: {}", check.name, check.saw)).collect();
     let mut lines = vec![format!("trial    {}; {cost}", said.join("; "))];
     for check in found.checks.iter().filter(|check| check.status != Status::Pass) {
         lines.push(format!("warning: {}: {} → {}", check.name, check.saw, check.action));
@@ -220,6 +220,7 @@ fn columns(task: Task) -> Vec<Column> {
             ("micro F1", "f1_micro", percent),
             ("macro F1", "f1_macro", percent),
             ("Hamming", "hamming", number),
+            ("AUC", "auc", |area| format!("{area:.4}")),
         ],
         Task::LanguageModel | Task::Translation => &[
             ("perplexity", "perplexity", number),

@@ -101,10 +101,10 @@ fn dry_run(session: &mut Session, json: bool, threads: usize) -> Result<ExitCode
             if let Some(columns) = summary::table_columns(&session.data) {
                 output::line(format!("{columns}\n"))?;
             }
-            output::line(summary::overview(session, threads))?;
+            output::say(summary::overview(session, threads))?;
             let lr = session.lr_reason.as_ref().map(|why| format!("rate     {why}"));
-            lr.into_iter().try_for_each(output::line)?;
-            found.iter().flat_map(summary::preflight).try_for_each(output::line)?;
+            lr.into_iter().try_for_each(output::say)?;
+            found.iter().flat_map(summary::preflight).try_for_each(output::say)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use thalweg_train::judge::threshold::Tuned;
 use thalweg_train::run::Calibration;
-use thalweg_train::run::insights::{Insights, Rival};
+use thalweg_train::run::insights::{Insights, LabelStory, LabelsStory, Rival};
 use thalweg_train::run::session::Outcome;
 
 use crate::output::{number, percent};
@@ -29,7 +29,7 @@ fn against(rival: &Rival) -> String {
 
 fn figure(rival: &Rival, value: f64) -> String {
     match rival.metric.as_str() {
-        "accuracy" => percent(value),
+        "accuracy" | "f1_macro" => percent(value),
         "bits_per_token" => format!("{} bits a token", number(value)),
         metric => format!("{metric} {}", number(value)),
     }
@@ -71,9 +71,10 @@ fn answers(insights: &Insights, calibration: &Calibration, tuned: Option<&Tuned>
     let mut lines = Vec::new();
     let judged = &insights.judged;
     let story = insights.classification.as_ref();
-    if let Some(found) =
-        story.and_then(|story| story.calibration.as_ref()).filter(|_| !calibration.is_none())
-    {
+    let labels = insights.labels.as_ref();
+    let found = story.and_then(|story| story.calibration.as_ref());
+    let found = found.or(labels.and_then(|labels| labels.calibration.as_ref()));
+    if let Some(found) = found.filter(|_| !calibration.is_none()) {
         lines.push(if found.temperature == 1.0 {
             format!(
                 "probabilities are as the network puts them out, no temperature is better on the validation rows: \
@@ -106,25 +107,57 @@ fn answers(insights: &Insights, calibration: &Calibration, tuned: Option<&Tuned>
                 ),
             });
         }
-        _ if calibration.is_none() && story.is_some() => lines.push(
+        _ if calibration.is_none() && (story.is_some() || labels.is_some()) => lines.push(
             "too few validation rows to calibrate probabilities: they are as they come out".into(),
         ),
         _ => {}
     }
+    lines
+        .extend(labels.filter(|_| !calibration.is_none()).map(|labels| thresholds(labels, judged)));
     let at_90 = insights.intervals.iter().flat_map(|found| &found.levels);
     if let Some([level, held, size]) = at_90.into_iter().find(|level| level[0] == 0.9) {
-        let what = match story.is_some() {
-            true => format!("sets of {size:.2} classes on average"),
-            false => format!("intervals {} wide", number(*size)),
+        let (what, truth) = match (story, labels) {
+            (_, Some(_)) => {
+                (format!("sets of {size:.2} labels on average"), "each true label with")
+            }
+            (Some(_), _) => (format!("sets of {size:.2} classes on average"), "the truth of"),
+            _ => (format!("intervals {} wide", number(*size)), "the truth of"),
         };
         lines.push(format!(
-            "{what} are to hold the truth of {}: on the {judged} rows {} (predict --interval {level}; the validation rows \
+            "{what} are to hold {truth} {}: on the {judged} rows {} (predict --interval {level}; the validation rows \
              that they come from chose the epoch too)",
             percent(*level),
             percent(*held),
         ));
     }
     lines
+}
+
+/// From when on labels are said.
+fn thresholds(story: &LabelsStory, judged: &str) -> String {
+    let metric = story.metric.replace('_', " ");
+    let own = story.labels.iter().filter(|label| label.threshold != 0.5);
+    let n = own.clone().count();
+    if n == 0 {
+        return format!(
+            "every label is said from 0.5 on: no other threshold gains more {metric} on the validation rows than chance \
+             does"
+        );
+    }
+    let mean =
+        |value: fn(&LabelStory) -> f64| percent(own.clone().map(value).sum::<f64>() / n as f64);
+    let mut named: Vec<String> = (own.clone().take(6))
+        .map(|label| format!("{} {:.3}", label.name, label.threshold))
+        .collect();
+    named.extend((n > named.len()).then(|| format!("{} more", n - named.len())));
+    format!(
+        "{n} of {} labels have a threshold of their own, which the validation rows chose for {metric} ({}): their mean on \
+         the {judged} rows {}, at 0.5 {}",
+        story.labels.len(),
+        named.join(", "),
+        mean(|label| label.at_value),
+        mean(|label| label.at_half),
+    )
 }
 
 /// The columns that matter most.

@@ -9,17 +9,15 @@ use crate::idx_set::{self, FileName};
 use crate::options::{Kind, SourceOptions};
 use crate::place::Place;
 use crate::source::embedded_names;
-use crate::table::Table;
 use crate::tabular::TableTask;
-use crate::tabular::chunk::Cells;
+use crate::tabular::chunk::{Cells, Chunk};
 use crate::tabular::schema::find;
 use crate::tabular::source::{TableSource, is_table_name};
 
 const ZIP: &[&str] = &["zip"];
-const TABLES: &[&str] = &["csv", "tsv", "csv.gz", "tsv.gz"];
 /// What columns of users and of items are called, where a table is to be known by them.
-const USERS: &[&str] = &["user", "userid", "user_id"];
-const ITEMS: &[&str] = &["item", "itemid", "item_id", "movie", "movieid", "movie_id"];
+pub(crate) const USERS: &[&str] = &["user", "userid", "user_id"];
+pub(crate) const ITEMS: &[&str] = &["item", "itemid", "item_id", "movie", "movieid", "movie_id"];
 
 /// What a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,41 +111,21 @@ impl Found {
     }
 
     fn source(&self, options: &SourceOptions) -> Result<TableSource, DataError> {
-        TableSource::at(self, options.header, options.skip_bad)
-    }
-
-    /// The table in the file, or in all text files of a folder, a zip or a pattern.
-    pub(crate) fn table(&self, header: Option<bool>) -> Result<Table, DataError> {
-        if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
-            return Table::read(&self.path, header);
-        }
-        let mut files = self.all()?;
-        files.keep(|name| (has(name, TABLES) || has(name, &["txt"])) && !name.contains('/'));
-        let mut tables = Vec::with_capacity(files.len());
-        for i in 0..files.len() {
-            let place = files.place(i);
-            tables.push(Table::parse(files.text(i)?, place, header)?);
-        }
-        Table::joined(tables)?.ok_or_else(|| {
-            DataError::content(
-                Place::file(&self.path),
-                format!(
-                    "a table is needed, and none of the files in it is a .{}",
-                    TABLES.join(" or .")
-                ),
-                "name the file itself, such as table.csv",
-            )
-        })
+        TableSource::at(self, options.header, options)
     }
 
     /// The files of a table: the file itself, at its user's word, or all tables of a folder, a zip or a pattern, those in
-    /// folders within it where it has none itself.
+    /// folders within it where it has none itself; texts where none of the files is called a table.
     pub(crate) fn tables(&self) -> Result<Files, DataError> {
         if self.form == Form::File && !has(&self.path.to_string_lossy(), ZIP) {
             return Ok(Files::single(&self.path));
         }
         let mut files = self.all()?;
-        files.keep(is_table_name);
+        let any = files.names().any(is_table_name);
+        match any {
+            true => files.keep(is_table_name),
+            false => files.keep(|name| has(name, &["txt", "txt.gz"]) && !name.contains('/')),
+        }
         if files.names().any(|name| !name.contains('/')) {
             files.keep(|name| !name.contains('/'));
         }
@@ -155,8 +133,8 @@ impl Found {
             0 => Err(DataError::content(
                 Place::file(&self.path),
                 "a table is needed, and none of the files in it is one",
-                "tables are .csv, .tsv, .jsonl, .parquet, .arrow and .npy files; name the file \
-                itself where it is called otherwise",
+                "tables are .csv, .tsv, .txt, .jsonl, .parquet, .arrow and .npy files; name the \
+                file itself where it is called otherwise",
             )),
             _ => Ok(files),
         }
@@ -250,7 +228,10 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
     {
         return Ok(Kind::Series);
     }
-    if options.speak_of_tables() {
+    if options.time_col.is_some() && is_series(table, options)? {
+        return Ok(Kind::Series);
+    }
+    if options.speak_of_tables() || options.group.is_some() || options.time_col.is_some() {
         return Ok(Kind::Table);
     }
     if options.user.is_some() || options.item.is_some() || (named(USERS) && named(ITEMS)) {
@@ -261,11 +242,7 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
     }
     let head = table.head(HEAD)?;
     let last = names.len() - 1;
-    let is_numeric = |column: usize| {
-        let cells = &head.columns[column];
-        let mut filled = (0..head.rows).filter(|&row| !cells.is_missing(row)).peekable();
-        filled.peek().is_some() && filled.all(|row| cells.number(row).is_some())
-    };
+    let is_numeric = |column: usize| is_numeric(&head, column);
     if options.target.is_none()
         && last <= 1
         && is_numeric(last)
@@ -286,6 +263,29 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
         return Ok(if texts && names && rich.next().is_none() { Kind::Text } else { Kind::Table });
     };
     Ok(if is_numeric(only) { Kind::Table } else { Kind::Text })
+}
+
+/// Whether numbers go with times and nothing else, but perhaps with the names of several series.
+fn is_series(table: &TableSource, options: &SourceOptions) -> Result<bool, DataError> {
+    let names = table.columns();
+    let said = |name: &Option<String>, column: &String| name.as_ref() == Some(column);
+    let mut others = names
+        .iter()
+        .filter(|column| !said(&options.time_col, column) && !said(&options.group, column));
+    let (Some(target), None) = (others.next(), others.next()) else { return Ok(false) };
+    if options.target.as_ref().is_some_and(|wanted| wanted != target) || options.task.is_some() {
+        return Ok(false);
+    }
+    let head = table.head(HEAD)?;
+    let column = names.iter().position(|name| name == target).unwrap_or(0);
+    Ok(is_numeric(&head, column))
+}
+
+/// Whether the cells of a column are numbers, and some are there.
+fn is_numeric(head: &Chunk, column: usize) -> bool {
+    let cells = &head.columns[column];
+    let mut filled = (0..head.rows).filter(|&row| !cells.is_missing(row)).peekable();
+    filled.peek().is_some() && filled.all(|row| cells.number(row).is_some())
 }
 
 /// Whether three of four cells are different.

@@ -158,10 +158,12 @@ pub struct SourceOptions {
     /// Tables: what is to be done with the target, where it is not to be guessed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<TableTask>,
-    /// Tables: rows with the same cell in this column stay in one part. The column itself is not learned from.
+    /// Tables: rows with the same cell in this column stay in one part. The column itself is not learned from. Series:
+    /// rows with the same cell are a series of their own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Tables: the latest rows by this column are for the test, those before them for validation.
+    /// Tables: the latest rows by this column are for the test, those before them for validation. Series: the rows are
+    /// in order of this column.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_col: Option<String>,
     /// Tables: a file with the validation rows.
@@ -173,10 +175,10 @@ pub struct SourceOptions {
     /// Text: the column that is read; else the text column with the most different cells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub column: Option<String>,
-    /// Ratings: the column of users; else the first one.
+    /// Ratings: the column of users; else the one called so, or the first one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Ratings: the column of items; else the second one.
+    /// Ratings: the column of items; else the one called so, or the second one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// Ratings: the columns that say under what circumstances something was rated; else those with at most 100 different
@@ -248,7 +250,7 @@ impl SourceOptions {
             ("types", self.types.is_some(), &[Table]),
             ("drop", self.drop.is_some(), &[Table]),
             ("task", self.task.is_some(), &[Table, Series]),
-            ("group", self.group.is_some(), &[Table]),
+            ("group", self.group.is_some(), &[Table, Series]),
             ("time_col", self.time_col.is_some(), &[Table, Series]),
             ("valid_file", self.valid_file.is_some(), &[Table]),
             ("test_file", self.test_file.is_some(), &[Table]),
@@ -270,7 +272,7 @@ impl SourceOptions {
             ("rate", self.rate.is_some(), &[Audio, Table]),
             ("mels", self.mels.is_some(), &[Audio, Table]),
             ("memory", self.memory.is_some(), &[Audio, Images, Table]),
-            ("skip_bad", self.skip_bad, &[Audio, Images, Table]),
+            ("skip_bad", self.skip_bad, &[Audio, Images, Text, Ratings, Series, Pairs, Table]),
         ]
     }
 

@@ -175,9 +175,9 @@ impl Samples {
             Some(rows) => {
                 let values = field_of(rows, &fields)?;
                 let all = (0..groups.len()).collect();
-                let (train, test) = TestRows::deal(Some(rows), all, |i| {
+                let (train, test) = TestRows::deal(Some(rows), all, |rows, i| {
                     let value = values.map_or(labels[i], |values| values[i].as_str());
-                    (files.name(groups[i][0]).as_bytes(), Some(value))
+                    rows.holds(|| crc32fast::hash(files.name(groups[i][0]).as_bytes()), Some(value))
                 })?;
                 (train, Vec::new(), test)
             }

@@ -107,7 +107,8 @@ impl Fractions {
 #[serde(try_from = "String", into = "String")]
 pub enum TestRows {
     /// The rows whose line, as it is in the file without its line end, has a CRC-32 (as in zip and PNG) that 5
-    /// divides; for files, their path in the folder or zip.
+    /// divides; where a file has no lines of cells (JSON lines, Parquet, …), their cells with commas between them; for
+    /// files, their path in the folder or zip.
     Crc32,
     /// The rows whose field has one of these values: a column of a table, or a field of the label pattern.
     Where {
@@ -119,18 +120,18 @@ pub enum TestRows {
 }
 
 impl TestRows {
-    /// `rows` without and with those that are kept for the test, in their order. `row` gives the line of a row and
-    /// its value of the field.
-    pub(crate) fn deal<'a>(
+    /// `rows` without and with those that are kept for the test, in their order. `holds` says which are, by
+    /// [`TestRows::holds`].
+    pub(crate) fn deal(
         test: Option<&TestRows>,
         rows: Vec<usize>,
-        row: impl Fn(usize) -> (&'a [u8], Option<&'a str>),
+        holds: impl Fn(&TestRows, usize) -> bool,
     ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
         let Some(test) = test else {
             return Ok((rows, Vec::new()));
         };
         let (test_rows, train): (Vec<usize>, Vec<usize>) =
-            rows.into_iter().partition(|&i| test.holds(row(i)));
+            rows.into_iter().partition(|&i| holds(test, i));
         let missing = match (train.is_empty(), test_rows.is_empty()) {
             (false, false) => return Ok((train, test_rows)),
             (true, _) => "every row",
@@ -143,9 +144,10 @@ impl TestRows {
         ))
     }
 
-    pub(crate) fn holds(&self, (line, value): (&[u8], Option<&str>)) -> bool {
+    /// Whether a row is for the test, by its checksum and its value of the field.
+    pub(crate) fn holds(&self, checksum: impl FnOnce() -> u32, value: Option<&str>) -> bool {
         match self {
-            TestRows::Crc32 => crc32fast::hash(line).is_multiple_of(5),
+            TestRows::Crc32 => checksum().is_multiple_of(5),
             TestRows::Where { values, .. } => {
                 value.is_some_and(|value| values.iter().any(|wanted| wanted == value))
             }

@@ -100,8 +100,9 @@ impl Model {
         let classes = self.classes();
         let answer = match self.inner.file.task {
             run::Task::Multilabel => {
-                let held = classes.iter().zip(scores).filter(|(_, score)| **score >= 0.5);
-                held.map(|(class, _)| class.as_str()).collect::<Vec<_>>().join(";")
+                let scores: Vec<f64> = scores.iter().map(|&score| score.into()).collect();
+                let held = self.inner.file.calibration.holding(&scores).into_iter();
+                held.map(|label| classes[label].as_str()).collect::<Vec<_>>().join(";")
             }
             _ if classes.is_empty() => {
                 scores.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")

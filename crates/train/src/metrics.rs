@@ -4,7 +4,7 @@ mod labels;
 
 use serde::{Deserialize, Serialize};
 
-pub use labels::{LabelCounts, Labels};
+pub use labels::{LabelCounts, LabelProbabilities, LabelScores, Labels};
 
 /// How well a network does on some rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

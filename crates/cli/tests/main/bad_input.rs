@@ -208,10 +208,10 @@ fn broken_run_folders_are_refused() {
     write("model.json", other.as_bytes());
     refused(1, &["model.safetensors is damaged", "1.weight"]);
     fs::remove_file(place.path("run/model.json")).expect("removed");
-    refused(1, &["is not a run: it has no model.json"]);
-    fails(&place, &["evaluate", "nowhere"], 1, &["there is no such folder"]);
+    refused(2, &["is not a run: it has no model.json"]);
+    fails(&place, &["evaluate", "nowhere"], 2, &["there is no such folder"]);
     fs::write(place.path("file"), "").expect("written");
-    fails(&place, &["evaluate", "file"], 1, &["it is a file"]);
+    fails(&place, &["evaluate", "file"], 2, &["it is a file"]);
 }
 
 #[test]

@@ -173,3 +173,99 @@ fn classes_are_balanced_where_there_are_such() {
     assert_eq!(done.code, Some(2), "{}", done.err);
     assert!(done.err.contains("no classes to balance"), "{}", done.err);
 }
+
+/// 900 rows of three numbers; each of three labels holds where its number is great, but for some noise.
+fn tags(place: &Place) -> String {
+    let mut text = String::from("a,b,c,tags\n");
+    for row in 0..900 {
+        let x: Vec<f64> = (0..6).map(|i| noise(6 * row + i)).collect();
+        let holds = |i: usize| x[i] + 0.3 * (x[i + 3] - 0.5) > [0.5, 0.7, 0.85][i];
+        let tags: Vec<&str> =
+            (0..3).filter(|&i| holds(i)).map(|i| ["red", "green", "rare"][i]).collect();
+        let tags = if tags.is_empty() { "[]".into() } else { tags.join("|") };
+        text += &format!("{:.4},{:.4},{:.4},{tags}\n", x[0], x[1], x[2]);
+    }
+    let path = place.path("tags.csv");
+    fs::write(&path, text).expect("written");
+    path.display().to_string()
+}
+
+#[test]
+fn labels_are_judged_one_by_one() {
+    let place = Place::new();
+    let data = tags(&place);
+    let arguments = ["train", &data, "--target", "tags", "--epochs", "6", "--metric", "f1"];
+    let rest = ["--json", "--quiet", "--out", "run", "--threads", "1"];
+    let summary = last(&place.ok(&[&arguments[..], &rest].concat()).out);
+    assert_eq!(summary["task"], "multilabel");
+    let test = &summary["test"];
+    for figure in ["auc", "average_precision", "brier", "calibration_error", "f1_micro"] {
+        assert!(test[figure].as_f64().is_some_and(|x| x > 0.0 && x <= 1.0), "{figure}: {test}");
+    }
+    assert!(test["auc"].as_f64() > Some(0.85), "{test}");
+    let baselines = &summary["baselines"];
+    assert!(baselines["logistic"]["f1_macro"].as_f64() > Some(0.5), "{baselines}");
+    // 'red' alone holds for about half of the rows.
+    assert!(baselines["majority_labels"]["f1_macro"].as_f64() < Some(0.4), "{baselines}");
+
+    let report = place.json("run/report.json");
+    let story = &report["labels"];
+    let labels = story["labels"].as_array().expect("labels");
+    let names: Vec<&str> = labels.iter().filter_map(|label| label["name"].as_str()).collect();
+    assert_eq!((names, &story["metric"]), (vec!["green", "rare", "red"], &"f1".into()));
+    assert_ne!(story["most_wrong"][0]["truth"], story["most_wrong"][0]["said"]);
+    assert_eq!(story["roc"].as_array().expect("curves").len(), 3);
+    let rivals = report["baselines"].as_array().expect("rivals");
+    assert!(rivals.iter().all(|rival| rival["metric"] == "f1_macro"), "{rivals:?}");
+    let levels = report["intervals"]["levels"].as_array().expect("levels");
+    assert!(levels.len() == 3 && levels[1][1].as_f64() > Some(0.8), "{levels:?}");
+
+    let evaluated = last(&place.ok(&["evaluate", "run", "--json", "--threads", "1"]).out);
+    for figure in ["accuracy", "f1_macro", "hamming", "auc", "loss_calibrated"] {
+        assert_eq!(evaluated["metrics"][figure], test[figure], "{figure}");
+    }
+    let shown = place.ok(&["evaluate", "run"]).out;
+    assert!(shown.contains("threshold") && shown.contains("avg. prec."), "{shown}");
+
+    // What is predicted is what is measured: in the CSV, in JSON lines, and by probability and threshold.
+    fs::copy(&data, place.path("all.csv")).expect("copied");
+    let all = last(&place.ok(&["evaluate", "run", "all.csv", "--json"]).out);
+    let asked = ["predict", "run", "all.csv", "--proba", "--interval", "0.9"];
+    let out = place.ok(&asked).out;
+    assert_eq!(
+        out.lines().next(),
+        Some("tags,tags=green,tags=rare,tags=red,tags_set"),
+        "the columns"
+    );
+    place.ok(&[&asked[..], &["--out", "p.jsonl"]].concat());
+    let lines = String::from_utf8(place.read("p.jsonl")).expect("UTF-8");
+    let truth = fs::read_to_string(&data).expect("read");
+    let list = |text: &str| -> Vec<String> {
+        let mut labels: Vec<String> = text.split(['|', ';']).map(String::from).collect();
+        labels.retain(|label| !label.is_empty() && label != "[]");
+        labels.sort_unstable();
+        labels
+    };
+    let thresholds = &all["metrics"]["classes"];
+    let (mut right, mut held, mut hold) = (0, 0, 0);
+    let rows = out.lines().skip(1).zip(lines.lines()).zip(truth.lines().skip(1));
+    for ((row, line), truth) in rows {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        let cells: Vec<&str> = row.split(',').collect();
+        assert_eq!(line["tags"], cells[0]);
+        let (said, set) = (list(cells[0]), list(cells[4]));
+        let truth = list(truth.rsplit(',').next().expect("a cell"));
+        right += u64::from(said == truth);
+        hold += truth.len();
+        held += truth.iter().filter(|label| set.contains(label)).count();
+        assert!(said.iter().all(|label| set.contains(label)), "{row}");
+        for (i, label) in ["green", "rare", "red"].into_iter().enumerate() {
+            let p = line[format!("tags={label}")].as_f64().expect("p");
+            let above = p > thresholds[i]["threshold"].as_f64().expect("a threshold");
+            assert_eq!(said.contains(&label.to_string()), above, "{label}: {row}");
+        }
+    }
+    let share = right as f64 / all["rows"].as_f64().expect("rows");
+    assert!((share - all["metrics"]["accuracy"].as_f64().expect("a share")).abs() < 1e-12);
+    assert!(held as f64 > 0.85 * hold as f64, "{held} of {hold}");
+}

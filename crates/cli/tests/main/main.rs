@@ -8,4 +8,6 @@ mod resume;
 mod runs;
 mod streamed;
 mod support;
+mod tables;
 mod trial;
+mod unlike;

@@ -163,6 +163,6 @@ fn damaged_checkpoints_are_named() {
     let done = place.thalweg(&["resume", "run", "--epochs", "+1"]);
     assert_eq!(done.code, Some(1));
     assert!(done.err.contains("last.safetensors is damaged"), "{}", done.err);
-    assert_eq!(place.thalweg(&["resume", "nowhere"]).code, Some(1));
+    assert_eq!(place.thalweg(&["resume", "nowhere"]).code, Some(2));
     assert!(!place.path("nowhere").exists());
 }

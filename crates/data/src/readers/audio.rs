@@ -107,13 +107,13 @@ impl Audio {
         Audio::of(&headers.into_iter().collect::<Result<Vec<_>, _>>()?, options)
     }
 
-    /// What suits recordings that stand in a column of a table.
+    /// What suits recordings that stand in a column of a table; those that cannot be read do not count.
     pub(crate) fn of_column(
-        files: impl Iterator<Item = Result<(Vec<u8>, Place), DataError>>,
+        files: impl Iterator<Item = (Vec<u8>, Place)>,
         options: &SourceOptions,
     ) -> Result<Audio, DataError> {
-        let headers = files.map(|file| file.and_then(|(bytes, place)| wav::header(&bytes, &place)));
-        Audio::of(&headers.collect::<Result<Vec<_>, _>>()?, options)
+        let headers = files.filter_map(|(bytes, place)| wav::header(&bytes, &place).ok());
+        Audio::of(&headers.collect::<Vec<_>>(), options)
     }
 
     /// What suits recordings of these rates and lengths.

@@ -1,6 +1,6 @@
 //! Images and sequences of images from class folders, read by the `image` crate: PNG, JPEG, GIF, BMP and WebP.
 //!
-//! An image is laid over white where it lets light through, turned to grey where one channel is wanted (Rec. 709:
+//! An image is turned as its camera says (EXIF), laid over white where it lets light through, turned to grey where one channel is wanted (Rec. 709:
 //! 0.2126 R + 0.7152 G + 0.0722 B), and resized (bilinear, averaging where it shrinks). A sample that is an animation
 //! or a folder of images, in the order of the numbers in their names, is a sequence: as many images as all have,
 //! evenly spaced.
@@ -12,11 +12,12 @@ use std::sync::Arc;
 #[cfg(feature = "images")]
 use image::codecs::gif::GifDecoder;
 use image::imageops::{FilterType, resize};
+use image::metadata::Orientation;
 #[cfg(feature = "images")]
 use image::{AnimationDecoder, ImageFormat};
 use image::{
-    ColorType, GrayImage, ImageDecoder, ImageError, ImageReader, ImageResult, Limits, RgbImage,
-    RgbaImage,
+    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageError, ImageReader, ImageResult, Limits,
+    RgbImage, RgbaImage,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,8 @@ use crate::streamed::Streamed;
 const MAX_SIDE: usize = 64;
 /// Images in a sample where nobody says, at most.
 const MAX_FRAMES: usize = 16;
+/// Fewer sequences in folders than these are believed at their user's word only.
+const FEWEST_SEQUENCES: usize = 10;
 /// The longest side that is believed.
 const MAX_PIXELS: u32 = 1 << 15;
 
@@ -70,6 +73,9 @@ pub(crate) fn read(
         Some((images, _)) => images.clone(),
         None => {
             let (files, groups) = samples.learn();
+            if options.frames.is_none() {
+                check_folders(files, &groups)?;
+            }
             Images::fit(files, groups, options)?
         }
     };
@@ -77,6 +83,23 @@ pub(crate) fn read(
     samples.load(name, encoding, options.memory, |files, groups, bytes| {
         images.encode(files, groups, bytes)
     })
+}
+
+/// Refuses a few folders of images below the class folders, which are classes rather than sequences.
+fn check_folders(files: &Files, groups: &Groups) -> Result<(), DataError> {
+    match groups.iter().all(|group| group.len() > 1) && groups.len() < FEWEST_SEQUENCES {
+        false => Ok(()),
+        true => Err(DataError::content(
+            Place::file(files.root()),
+            format!(
+                "the images lie in {} folders below the class folders, where a folder is one \
+                sample, a sequence of images",
+                groups.len()
+            ),
+            "where these folders are the classes, move them up, beside each other; where they are \
+            sequences, say so with --set data.frames=N, the images that are taken of each",
+        )),
+    }
 }
 
 /// Reads images to predict on.
@@ -118,13 +141,13 @@ impl Images {
         Ok(Images { frames, ..Images::of(&probes, options)? })
     }
 
-    /// What suits images that stand in a column of a table.
+    /// What suits images that stand in a column of a table; those that cannot be read do not count.
     pub(crate) fn of_column(
-        files: impl Iterator<Item = Result<(Vec<u8>, Place), DataError>>,
+        files: impl Iterator<Item = (Vec<u8>, Place)>,
         options: &SourceOptions,
     ) -> Result<Images, DataError> {
-        let probes = files.map(|file| file.and_then(|(bytes, place)| probe(&bytes, &place)));
-        Images::of(&probes.collect::<Result<Vec<_>, _>>()?, options)
+        let probes = files.filter_map(|(bytes, place)| probe(&bytes, &place).ok());
+        Images::of(&probes.collect::<Vec<_>>(), options)
     }
 
     /// The most frequent size and the channels of single images.
@@ -280,6 +303,22 @@ fn reader(bytes: &[u8]) -> ImageResult<ImageReader<Cursor<&[u8]>>> {
     Ok(reader)
 }
 
+/// A single image, the right way up.
+fn upright(bytes: &[u8]) -> ImageResult<RgbaImage> {
+    let mut decoder = reader(bytes)?.into_decoder()?;
+    limits().reserve(decoder.total_bytes())?;
+    let orientation = decoder.orientation()?;
+    let mut image = DynamicImage::from_decoder(decoder)?;
+    image.apply_orientation(orientation);
+    Ok(image.into_rgba8())
+}
+
+/// Whether height and width change places where an image is turned so.
+fn is_on_its_side(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
 #[cfg(feature = "images")]
 fn is_gif(bytes: &[u8]) -> bool {
     matches!(image::guess_format(bytes), Ok(ImageFormat::Gif))
@@ -319,8 +358,11 @@ fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
             })?;
             return Ok((size.1, size.0, grey, frames));
         }
-        let decoder = reader(bytes)?.into_decoder()?;
-        let (width, height) = decoder.dimensions();
+        let mut decoder = reader(bytes)?.into_decoder()?;
+        let (width, height) = match (decoder.dimensions(), decoder.orientation()?) {
+            ((width, height), turned) if is_on_its_side(turned) => (height, width),
+            (upright, _) => upright,
+        };
         let grey = matches!(
             decoder.color_type(),
             ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16
@@ -335,7 +377,7 @@ fn probe(bytes: &[u8], place: &Place) -> Result<Probe, DataError> {
 fn decode(bytes: &[u8], count: usize, place: &Place) -> Result<Vec<RgbaImage>, DataError> {
     let decode = || {
         if !is_gif(bytes) {
-            return Ok(vec![reader(bytes)?.decode()?.into_rgba8(); count]);
+            return Ok(vec![upright(bytes)?; count]);
         }
         let held = gif(bytes, |_, _| {})?;
         let mut images = Vec::new();

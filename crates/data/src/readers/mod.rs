@@ -9,6 +9,7 @@ pub mod ratings;
 pub mod series;
 pub(crate) mod table;
 pub mod text;
+mod timeline;
 mod wav;
 
 use crate::detect::Found;
@@ -19,6 +20,7 @@ use crate::idx_set;
 use crate::options::{Kind, SourceOptions};
 use crate::source::Loaded;
 use crate::tabular::Deal;
+use crate::tabular::whole::Whole;
 
 /// Reads data of a kind to learn from.
 pub(crate) fn learn(
@@ -29,7 +31,7 @@ pub(crate) fn learn(
 ) -> Result<Loaded, DataError> {
     let name = &found.name();
     let files = || found.files(kind);
-    let table = || found.table(options.header);
+    let table = || Whole::read(found, options.header, options);
     match kind {
         Kind::Idx => idx_set::read(found, name, None),
         Kind::Images => images::read(files()?, name, options, None),
@@ -41,7 +43,7 @@ pub(crate) fn learn(
         Kind::Labelled => labelled::read(files()?, name, options, None),
         // A line of two texts looks like the names of two columns.
         Kind::Pairs => {
-            let table = found.table(options.header.or(Some(false)))?;
+            let table = Whole::read(found, options.header.or(Some(false)), options)?;
             pairs::read(&table, name, options, None)
         }
         Kind::Table => table::learn(found, name, options, deal),
@@ -57,7 +59,7 @@ pub(crate) fn judge(
 ) -> Result<Loaded, DataError> {
     let name = &found.name();
     let files = || found.files(encoding.kind());
-    let table = || found.table(options.header.or(encoding.header()));
+    let table = || Whole::read(found, options.header.or(encoding.header()), options);
     match encoding {
         Encoding::Values => idx_set::read(found, name, Some(classes)),
         Encoding::Images(images) => images::read(files()?, name, options, Some((images, classes))),
@@ -81,17 +83,27 @@ pub(crate) fn features(
     options: &SourceOptions,
 ) -> Result<(Features, Vec<String>), DataError> {
     let files = || found.files(encoding.kind());
-    let table = || found.table(options.header.or(encoding.header()));
+    let of_table = |read: &dyn Fn(&Whole) -> Result<Features, DataError>| {
+        let table = Whole::read(found, options.header.or(encoding.header()), options)?;
+        Ok((read(&table)?, table.notes()))
+    };
     let features = match encoding {
         Encoding::Values => idx_set::read_features(found),
         Encoding::Images(images) => images::read_features(&files()?, images, options),
         Encoding::Audio(audio) => audio::read_features(&files()?, audio, options),
         Encoding::Language(language) => language::read_features(files()?, language),
-        Encoding::Text(text) => text::read_features(&table()?, text, options),
-        Encoding::Ratings(ratings) => ratings::read_features(&table()?, ratings, options),
-        Encoding::Series(series) => series::read_features(&table()?, series, options),
+        Encoding::Text(text) => {
+            return of_table(&|table| text::read_features(table, text, options));
+        }
+        Encoding::Ratings(ratings) => {
+            return of_table(&|table| ratings::read_features(table, ratings, options));
+        }
+        Encoding::Series(series) => {
+            let table = Whole::read(found, options.header.or(encoding.header()), options)?;
+            return series::read_features(&table, series, options);
+        }
         Encoding::Labelled(labelled) => labelled::read_features(files()?, labelled),
-        Encoding::Pairs(pairs) => pairs::read_features(&table()?, pairs),
+        Encoding::Pairs(pairs) => return of_table(&|table| pairs::read_features(table, pairs)),
         Encoding::Table(table) => return table::read_features(table, found, options),
     }?;
     Ok((features, Vec::new()))

@@ -13,7 +13,7 @@ use crate::error::DataError;
 use crate::features::{Features, Raw};
 use crate::options::{Level, SourceOptions};
 use crate::source::Loaded;
-use crate::table::Table;
+use crate::tabular::whole::Whole;
 use crate::targets::{IGNORED, Targets};
 use crate::vocabulary::{END, PAD, START, UNKNOWN, Vocabulary};
 
@@ -36,7 +36,7 @@ pub struct Pairs {
 
 /// Reads pairs.
 pub(crate) fn read(
-    table: &Table,
+    table: &Whole,
     name: &str,
     options: &SourceOptions,
     known: Option<&Pairs>,
@@ -65,11 +65,11 @@ pub(crate) fn read(
         rows => Some(set(format!("{name}-test"), rows)?),
     };
     let train = set(name.into(), &train)?;
-    Ok(Loaded::of(train, test, Encoding::Pairs(pairs)))
+    Ok(Loaded { notes: table.notes(), ..Loaded::of(train, test, Encoding::Pairs(pairs)) })
 }
 
 /// Reads source texts to predict on: the first column.
-pub(crate) fn read_features(table: &Table, pairs: &Pairs) -> Result<Features, DataError> {
+pub(crate) fn read_features(table: &Whole, pairs: &Pairs) -> Result<Features, DataError> {
     let mut ids = Vec::new();
     for row in 0..table.rows() {
         ids.extend(pairs.source_ids(table.cell(row, 0)));
@@ -87,7 +87,7 @@ fn resized(out: &mut Vec<i64>, ids: impl Iterator<Item = i64>, length: usize, pa
 
 impl Pairs {
     /// What suits the pairs to learn from, where `options` do not say it.
-    fn fit(table: &Table, rows: &[usize], options: &SourceOptions) -> Pairs {
+    fn fit(table: &Whole, rows: &[usize], options: &SourceOptions) -> Pairs {
         let cells =
             |column| -> Vec<&str> { rows.iter().map(|&row| table.cell(row, column)).collect() };
         let level = options.level.unwrap_or_else(|| level(&cells(0)));
@@ -101,7 +101,8 @@ impl Pairs {
         };
         let (source, source_length) = side(0, &[PAD, UNKNOWN]);
         let (target, target_length) = side(1, &[PAD, UNKNOWN, START, END]);
-        let header = table.has_header();
+        // What is known of texts: a file that names its columns itself says nothing of others.
+        let header = options.header.unwrap_or(false);
         Pairs { header, level, source, target, source_length, target_length: target_length + 1 }
     }
 

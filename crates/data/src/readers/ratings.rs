@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
+use crate::detect::{ITEMS, USERS};
 use crate::encoding::Encoding;
 use crate::error::{DataError, thousands};
 use crate::features::{Features, Raw};
 use crate::options::SourceOptions;
 use crate::source::Loaded;
-use crate::table::Table;
+use crate::tabular::whole::Whole;
 use crate::targets::Targets;
 use crate::vocabulary::{UNKNOWN, Vocabulary};
 
@@ -49,7 +50,7 @@ pub struct Ratings {
 
 /// Reads ratings.
 pub(crate) fn read(
-    table: &Table,
+    table: &Whole,
     name: &str,
     options: &SourceOptions,
     known: Option<&Ratings>,
@@ -60,7 +61,7 @@ pub(crate) fn read(
     let target = table.column_or(wanted, table.columns().len() - 1, "ratings")?;
     if [user, item].contains(&target) || user == item {
         return Err(DataError::content(
-            table.file().clone(),
+            table.file(),
             format!(
                 "users, items and ratings need a column each; the columns are {}",
                 table.columns().join(", ")
@@ -70,15 +71,15 @@ pub(crate) fn read(
     }
 
     let rows: Vec<usize> =
-        (0..table.rows()).filter(|&row| !table.cell(row, target).is_empty()).collect();
+        (0..table.rows()).filter(|&row| !table.is_missing(row, target)).collect();
     if rows.is_empty() {
         return Err(DataError::content(
-            table.file().clone(),
+            table.file(),
             format!("no row has a rating in column '{}'", table.columns()[target]),
             "name the column of ratings with the option target",
         ));
     }
-    let mut notes = Vec::new();
+    let mut notes = table.notes();
     if rows.len() < table.rows() {
         notes.push(format!(
             "{} of {} rows are left out: nothing in column '{}'",
@@ -125,7 +126,7 @@ pub(crate) fn read(
 
 /// Reads users and items to predict on.
 pub(crate) fn read_features(
-    table: &Table,
+    table: &Whole,
     ratings: &Ratings,
     options: &SourceOptions,
 ) -> Result<Features, DataError> {
@@ -134,21 +135,27 @@ pub(crate) fn read_features(
     ratings.encode(table, &rows, user, item)
 }
 
-/// The columns of users and of items.
+/// The columns of users and of items: those that are named, or are called so, or the first two.
 fn columns(
-    table: &Table,
+    table: &Whole,
     options: &SourceOptions,
     known: Option<&Ratings>,
 ) -> Result<(usize, usize), DataError> {
     let user = options.user.as_deref().or(known.map(|known| known.user.as_str()));
     let item = options.item.as_deref().or(known.map(|known| known.item.as_str()));
-    Ok((table.column_or(user, 0, "users")?, table.column_or(item, 1, "items")?))
+    let called = |known: &[&str]| {
+        let names = table.columns().iter();
+        let mut names = names.filter(|name| known.contains(&name.to_lowercase().as_str()));
+        names.next().map(String::as_str)
+    };
+    let user = table.column_or(user.or_else(|| called(USERS)), 0, "users")?;
+    Ok((user, table.column_or(item.or_else(|| called(ITEMS)), 1, "items")?))
 }
 
 /// The columns that `options` name as circumstances; else those beside users, items and ratings that have few different
 /// cells in the training rows.
 fn circumstances(
-    table: &Table,
+    table: &Whole,
     options: &SourceOptions,
     train: &[usize],
     taken: [usize; 3],
@@ -171,7 +178,7 @@ fn circumstances(
 impl Ratings {
     fn encode(
         &self,
-        table: &Table,
+        table: &Whole,
         rows: &[usize],
         user: usize,
         item: usize,

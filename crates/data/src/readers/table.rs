@@ -1,5 +1,6 @@
 //! Tables of many columns, of which one is learned.
 
+use crate::bad::Bad;
 use crate::checks::{Gathered, examine};
 use crate::detect::Found;
 use crate::encoding::Encoding;
@@ -51,13 +52,13 @@ pub(crate) fn learn(
     options: &SourceOptions,
     deal: &Deal,
 ) -> Result<Loaded, DataError> {
-    let source = &TableSource::at(found, options.header, options.skip_bad)?;
+    let source = &TableSource::at(found, options.header, options)?;
     let drop = options.drop.as_ref().map(|said| apart(said, source.columns()));
     let options = &SourceOptions { drop, ..options.clone() };
     let place = check_columns(source, options)?;
     let own_test = options.test_file.is_some() || options.test.is_some();
     let fractions = deal.fractions(options.valid_file.is_some(), own_test)?;
-    let Survey { facts, sample, parts, mut notes } =
+    let Survey { facts, sample, mut parts, mut notes } =
         survey(source, place, options, fractions, deal.seed)?;
     let names = source.columns();
     let target = Target::fit(source, place, &facts[place], &sample, options.task)?;
@@ -99,7 +100,14 @@ pub(crate) fn learn(
     let mut rows = Samples::of(&table, &classes, options);
     rows.features.expect(parts.len() as u64)?;
     rows.gathered = Some(Gathered::new(deal.seed, names.len()));
-    rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
+    let left_out = parts.iter().filter(|&&part| part == Part::Out).count();
+    // What is to be said of the files themselves the first pass has said.
+    let said = rows.add(source, &|row| parts.get(row as usize).copied().unwrap_or(Part::Out))?;
+    notes.extend(said.into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
+    for row in std::mem::take(&mut rows.refused) {
+        parts.get_mut(row as usize).into_iter().for_each(|part| *part = Part::Out);
+    }
+    check_parts(&parts, &fractions)?;
     let kept = parts.iter().filter(|&&part| part != Part::Out);
     let mut split = split(kept);
     if split.train.len() + split.valid.len() + split.test.len() != rows.count() {
@@ -114,12 +122,11 @@ pub(crate) fn learn(
         (&options.test_file, &mut split.test, Part::Test),
     ] {
         let Some(file) = file else { continue };
-        let other = TableSource::at(&source::path(file)?, Some(table.header), options.skip_bad)?;
+        let other = TableSource::at(&source::path(file)?, Some(table.header), options)?;
         let before = rows.count();
         notes.extend(rows.add(&other, &|_| name)?);
         part.extend(before..rows.count());
     }
-    let left_out = parts.len() - parts.iter().filter(|&&part| part != Part::Out).count();
     if left_out > 0 {
         notes.push(format!(
             "{} of {} rows are left out: nothing in column '{}'",
@@ -155,7 +162,7 @@ pub(crate) fn judge(
     options: &SourceOptions,
 ) -> Result<Loaded, DataError> {
     let header = options.header.or(Some(table.header));
-    let source = TableSource::at(found, header, options.skip_bad)?;
+    let source = TableSource::at(found, header, options)?;
     let mut rows = Samples::of(table, classes, options);
     let mut notes = rows.add(&source, &|_| Part::Test)?;
     notes.extend(rows.notes(&source));
@@ -171,15 +178,24 @@ pub(crate) fn read_features(
     options: &SourceOptions,
 ) -> Result<(Features, Vec<String>), DataError> {
     let header = options.header.or(Some(table.header));
-    let source = TableSource::at(found, header, options.skip_bad)?;
+    let source = TableSource::at(found, header, options)?;
     let matched = table.matched(source.columns(), &source.file())?;
     let mut features = Collected::new(table.layout.width(), options.memory);
     let folder = source.folder();
     let encode = |rows: &Rows| {
-        let all: Vec<usize> = (0..rows.len()).collect();
-        table.encode(rows, &matched, &all, &folder)
+        let mut all: Vec<usize> = (0..rows.len()).collect();
+        table.encode(rows, &matched, &mut all, &folder, source.skips_bad())
     };
-    let mut notes = source.read_with(encode, &mut |_, encoded| features.add(&encoded))?;
+    let (mut bad, mut count) = (Bad::default(), 0);
+    let mut notes = source.read_with(encode, &mut |chunk, (encoded, refused)| {
+        count += chunk.rows - refused.len();
+        bad.add(refused.into_iter().map(|(_, error)| error));
+        features.add(&encoded)
+    })?;
+    if count == 0 {
+        return Err(source.no_rows(&bad));
+    }
+    notes.extend(bad.note());
     notes.extend(table.unknown(source.columns()));
     Ok((features.finish()?, notes))
 }
@@ -188,6 +204,14 @@ pub(crate) fn read_features(
 fn check_columns(source: &TableSource, options: &SourceOptions) -> Result<usize, DataError> {
     let names = source.columns();
     let column = |name: &str| find(names, name, source.has_header(), &source.file());
+    if options.group.is_some() && options.time_col.is_some() {
+        return Err(DataError::option(
+            "group",
+            "the rows of a table are split by groups or by time, not by both",
+            "leave out --group or --time-col; where the column names several series of which the \
+            next numbers are to be said, add --task forecast",
+        ));
+    }
     let types = options.types.iter().flat_map(|types| types.keys());
     let dropped = options.drop.iter().flatten();
     for name in types.chain(dropped).chain(&options.group).chain(&options.time_col) {

@@ -9,7 +9,7 @@ use crate::features::{Features, Raw};
 use crate::options::{Level, SourceOptions, Transform};
 use crate::samples::{check_classes, class_ids, class_names};
 use crate::source::Loaded;
-use crate::table::{Table, number};
+use crate::tabular::whole::{Whole, number};
 use crate::targets::Targets;
 use crate::vocabulary::{PAD, UNKNOWN, Vocabulary};
 
@@ -43,7 +43,7 @@ pub struct Text {
 
 /// Reads a table with a column of text.
 pub(crate) fn read(
-    table: &Table,
+    table: &Whole,
     name: &str,
     options: &SourceOptions,
     known: Option<(&Text, &[String])>,
@@ -58,7 +58,7 @@ pub(crate) fn read(
     };
     let transform = options.transform.or(text.and_then(|text| text.transform));
 
-    let mut notes = Vec::new();
+    let mut notes = table.notes();
     let (rows, answers) = answers(table, target, transform, &mut notes)?;
     let (train, test) = table.deal(rows, options.test.as_ref())?;
     let cells =
@@ -74,7 +74,7 @@ pub(crate) fn read(
         (None, Answers::Signs(_)) => Some(SIGNS.map(String::from).to_vec()),
         (None, Answers::Cells) => {
             let names = class_names(train.iter().map(|&row| table.cell(row, target)));
-            check_classes(&names, table.file(), train.len())?;
+            check_classes(&names, &table.file(), train.len())?;
             Some(names)
         }
     };
@@ -108,7 +108,7 @@ pub(crate) fn read(
 
 /// Reads texts to predict on.
 pub(crate) fn read_features(
-    table: &Table,
+    table: &Whole,
     text: &Text,
     options: &SourceOptions,
 ) -> Result<Features, DataError> {
@@ -132,7 +132,7 @@ enum Answers {
 
 /// The rows with an answer, and of what kind the answers are.
 fn answers(
-    table: &Table,
+    table: &Whole,
     target: usize,
     transform: Option<Transform>,
     notes: &mut Vec<String>,
@@ -151,7 +151,7 @@ fn answers(
             )),
         }
     };
-    leave_out(&mut rows, &|row| table.cell(row, target).is_empty(), "nothing");
+    leave_out(&mut rows, &|row| table.is_missing(row, target), "nothing");
     let answers = match transform {
         Some(Transform::Sign) => {
             let mut signs = vec![0.0; table.rows()];
@@ -172,7 +172,7 @@ fn answers(
     match rows.is_empty() {
         false => Ok((rows, answers)),
         true => Err(DataError::content(
-            table.file().clone(),
+            table.file(),
             format!("no row has anything to learn in column '{name}'"),
             format!("name another target; the columns are {}", table.columns().join(", ")),
         )),
@@ -188,7 +188,7 @@ fn are_classes(numbers: &[f64]) -> bool {
 }
 
 /// Of the columns that are not numbers the one with the most different cells.
-pub(crate) fn text_column(table: &Table, target: usize) -> Result<usize, DataError> {
+pub(crate) fn text_column(table: &Whole, target: usize) -> Result<usize, DataError> {
     let different = |column: usize| {
         let mut cells: Vec<&str> = (0..table.rows()).map(|row| table.cell(row, column)).collect();
         cells.sort_unstable();
@@ -199,7 +199,7 @@ pub(crate) fn text_column(table: &Table, target: usize) -> Result<usize, DataErr
     // The first of equals.
     texts.rev().max_by_key(|&column| different(column)).ok_or_else(|| {
         DataError::content(
-            table.file().clone(),
+            table.file(),
             format!("there is no column of text beside the target '{}'", table.columns()[target]),
             format!(
                 "name another target, or the column of text; the columns are {}",
@@ -212,7 +212,7 @@ pub(crate) fn text_column(table: &Table, target: usize) -> Result<usize, DataErr
 impl Text {
     /// What suits the texts to learn from, where `options` do not say it.
     fn fit(
-        table: &Table,
+        table: &Whole,
         cells: &[&str],
         [column, target]: [usize; 2],
         transform: Option<Transform>,

@@ -14,9 +14,19 @@ pub struct Chunk {
     pub rows: usize,
     /// The columns, in the order of the table's names.
     pub columns: Vec<Cells>,
+    /// The CRC-32 of the line of each row, where it is wanted and there are lines of cells.
+    pub(crate) checksums: Vec<u32>,
 }
 
 impl Chunk {
+    /// The CRC-32 of the line that a row was read from; of its cells with commas between them where there is none.
+    pub(crate) fn checksum(&self, row: usize) -> u32 {
+        self.checksums.get(row).copied().unwrap_or_else(|| {
+            let cells: Vec<_> = self.columns.iter().map(|cells| cells.text(row)).collect();
+            crc32fast::hash(cells.join(",").as_bytes())
+        })
+    }
+
     /// Adds the first rows of others with the same columns.
     pub(crate) fn add(&mut self, columns: &[Cells], rows: usize) {
         if self.columns.is_empty() {

@@ -231,7 +231,7 @@ impl Writer<'_> {
             Encoder::Image(images) => match self.file(cell) {
                 None => out.fill(0.0),
                 Some((path, bytes)) => {
-                    let bytes = bytes.and_then(|bytes| images.one(&bytes, &Place::file(&path)))?;
+                    let bytes = images.one(&bytes?, &Place::file(&path))?;
                     out.iter_mut()
                         .zip(bytes)
                         .for_each(|(out, byte)| *out = f32::from(byte) / 255.0);
@@ -240,7 +240,7 @@ impl Writer<'_> {
             Encoder::Audio(_) => match (self.file(cell), &self.spectrum) {
                 (Some((path, bytes)), Some(spectrum)) => {
                     let place = Place::file(&path);
-                    out.copy_from_slice(&bytes.and_then(|bytes| spectrum.one(&bytes, &place))?);
+                    out.copy_from_slice(&spectrum.one(&bytes?, &place)?);
                 }
                 _ => out.fill(FLOOR as f32),
             },
@@ -250,12 +250,17 @@ impl Writer<'_> {
     }
 
     /// The path and the bytes of the file that a cell names.
-    fn file(&self, cell: Cell<'_>) -> Option<(PathBuf, Result<Vec<u8>, DataError>)> {
+    fn file(&self, cell: Cell<'_>) -> Option<(PathBuf, Result<Vec<u8>, Wrong>)> {
         let path = match cell {
             Cell::Missing => return None,
             cell => self.folder.join(&*cell.text()),
         };
-        let bytes = read_file(&path);
+        let bytes = read_file(&path).map_err(|error| Wrong {
+            problem: error.message(),
+            hint: "correct the path (it begins in the folder of the table), leave the cell empty, \
+                   or leave such rows out with --skip-bad"
+                .into(),
+        });
         Some((path, bytes))
     }
 }

@@ -70,7 +70,12 @@ pub(crate) fn fit(
     let file = source.file().path;
     let folder = file.parent().unwrap_or(Path::new(""));
     let cells = || sample.column(index).filter(|cell| !is_missing(cell));
-    let exists = || cells().take(LOOKED_AT).all(|cell| folder.join(cell).is_file());
+    // One that is missing is a mistake in a column of paths; where most are, it is none.
+    let exists = || {
+        let looked = cells().take(LOOKED_AT).map(|cell| folder.join(cell).is_file());
+        let found: Vec<bool> = looked.collect();
+        found.iter().filter(|&&is| is).count() * 2 > found.len()
+    };
     let of = |said: &Option<Vec<String>>| said.iter().flatten().any(|column| column == name);
     let said = options.types.as_ref().and_then(|types| types.get(name));
     let (kind, reason) = match said {
@@ -79,18 +84,30 @@ pub(crate) fn fit(
             return Ok(dropped(name, facts, "rows are grouped by it"));
         }
         Some(&kind) => (kind, "as was asked for".into()),
-        None => infer(name, facts, &exists).map_err(|(row, text)| {
-            DataError::content(
-                source.place(row, index),
-                format!("a number is needed, there is '{text}'; nearly all other cells of the column are numbers"),
-                format!("correct the cell, leave it empty, or say --type {name}=category"),
-            )
-        })?,
+        None => match infer(name, facts, &exists) {
+            Ok(found) => found,
+            Err(_) if options.skip_bad => {
+                (ColumnType::Number, "nearly every cell is a number".into())
+            }
+            Err((row, text)) => {
+                return Err(DataError::content(
+                    source.place(row, index),
+                    format!(
+                        "a number is needed, there is '{text}'; nearly all other cells of the column are numbers"
+                    ),
+                    format!(
+                        "correct the cell, leave it empty, or say --type {name}=category; \
+                        --skip-bad leaves such rows out"
+                    ),
+                ));
+            }
+        },
     };
+    // Those that cannot be read are named when all rows are.
     let files = || {
-        cells().take(OPENED).map(|cell| {
+        cells().take(OPENED).filter_map(|cell| {
             let path = folder.join(cell);
-            Ok((read_file(&path)?, Place::file(&path)))
+            Some((read_file(&path).ok()?, Place::file(&path)))
         })
     };
     let indicator = facts.missing_in_train > 0;

@@ -21,6 +21,7 @@ pub mod source;
 pub(crate) mod survey;
 pub mod target;
 pub mod time;
+pub(crate) mod whole;
 pub mod write;
 
 pub use cell::Cell;

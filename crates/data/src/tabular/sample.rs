@@ -89,8 +89,12 @@ mod tests {
             let many = chunk.min(rows - first);
             let mut texts = Texts::default();
             (first..first + many).for_each(|row| texts.push(&row.to_string()));
-            let chunk =
-                Chunk { first: first as u64, rows: many, columns: vec![Cells::Text(texts)] };
+            let chunk = Chunk {
+                first: first as u64,
+                rows: many,
+                columns: vec![Cells::Text(texts)],
+                checksums: vec![],
+            };
             for row in 0..many {
                 let cells = |cells: &mut Texts| cells.push(&chunk.columns[0].text(row));
                 sampler.add(chunk.first + row as u64, cells);

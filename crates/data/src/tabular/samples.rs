@@ -7,6 +7,7 @@ use super::deal::Part;
 use super::schema::{Table, find};
 use super::source::{Rows, TableSource};
 use super::target::{TableTask, Target};
+use crate::bad::Bad;
 use crate::checks::{Gathered, cells_hash};
 use crate::dataset::Dataset;
 use crate::error::{DataError, thousands};
@@ -25,6 +26,8 @@ pub(crate) struct Samples<'a> {
     rows: usize,
     /// Rows without a target.
     left_out: u64,
+    /// The numbers of rows that were left out for a cell that cannot be read.
+    pub refused: Vec<u64>,
     /// What the checks need, where they are to be made.
     pub gathered: Option<Gathered>,
 }
@@ -45,6 +48,8 @@ struct Encoded {
     answers: Answers,
     /// Of each row, where checks are to be made.
     hashes: Vec<u64>,
+    /// The rows that were left out for a cell, and what is wrong with them.
+    refused: Vec<(usize, DataError)>,
 }
 
 impl<'a> Samples<'a> {
@@ -60,6 +65,7 @@ impl<'a> Samples<'a> {
             answers: Answers::default(),
             rows: 0,
             left_out: 0,
+            refused: vec![],
             gathered: None,
         }
     }
@@ -83,19 +89,25 @@ impl<'a> Samples<'a> {
         let (folder, checked) = (source.folder(), self.gathered.is_some());
         let encode = |rows: &Rows| {
             let columns = &rows.columns;
-            let kept: Vec<usize> =
+            let mut kept: Vec<usize> =
                 (0..rows.len()).filter(|&row| !columns[at].is_missing(row)).collect();
             let hash = |&row: &usize| cells_hash(columns, &places, row);
+            let (features, refused) =
+                table.encode(rows, &matched, &mut kept, &folder, source.skips_bad())?;
             Ok(Encoded {
-                features: table.encode(rows, &matched, &kept, &folder)?,
+                features,
+                refused,
                 answers: Answers::of(&table.target, classes, rows, at, &kept)?,
                 hashes: if checked { kept.iter().map(hash).collect() } else { vec![] },
                 rows: kept,
             })
         };
-        source.read_with(encode, &mut |chunk, encoded| {
-            let Encoded { rows, features, answers, hashes } = encoded;
-            self.left_out += (chunk.rows - rows.len()) as u64;
+        let (mut bad, before) = (Bad::default(), self.rows);
+        let mut notes = source.read_with(encode, &mut |chunk, encoded| {
+            let Encoded { rows, features, answers, hashes, refused } = encoded;
+            self.left_out += (chunk.rows - rows.len() - refused.len()) as u64;
+            self.refused.extend(refused.iter().map(|(row, _)| chunk.first + *row as u64));
+            bad.add(refused.into_iter().map(|(_, error)| error));
             self.rows += rows.len();
             self.features.add(&features)?;
             self.answers.labels.extend(answers.labels);
@@ -107,7 +119,12 @@ impl<'a> Samples<'a> {
                 }
             }
             Ok(())
-        })
+        })?;
+        if self.rows == before && bad.count() > 0 {
+            return Err(source.no_rows(&bad));
+        }
+        notes.extend(bad.note());
+        Ok(notes)
     }
 
     /// What was left out.

@@ -1,5 +1,6 @@
 //! How the rows of a table become samples: its columns, and what each of them was taken for. `model.json` holds it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -130,28 +131,48 @@ impl Table {
     }
 
     /// The rows of a chunk that are to be kept, as samples. `matched`: where the columns are in it; `folder`: where paths in
-    /// cells begin.
+    /// cells begin. With `skip_bad` rows with a cell that does not fit are kept no more, and what is wrong with each is
+    /// returned with its place in the chunk.
     pub(crate) fn encode(
         &self,
         rows: &Rows,
         matched: &[Option<usize>],
-        keep: &[usize],
+        keep: &mut Vec<usize>,
         folder: &Path,
-    ) -> Result<Vec<f32>, DataError> {
+        skip_bad: bool,
+    ) -> Result<(Vec<f32>, Vec<(usize, DataError)>), DataError> {
         let width = self.layout.width();
         let mut out = vec![0.0; keep.len() * width];
+        let mut refused = BTreeMap::new();
         for (i, at) in self.places() {
             let Column { name, encoder, .. } = &self.columns[i];
             let Some(from) = matched[i] else { continue };
             let (writer, place) = (encoder.writer(folder)?, at..at + encoder.width());
             let cells = &rows.columns[from];
             for (&row, out) in keep.iter().zip(out.chunks_exact_mut(width)) {
-                writer.write(cells.cell(row), &mut out[place.clone()]).map_err(|wrong| {
-                    DataError::content(rows.place(row, name), wrong.problem, wrong.hint)
-                })?;
+                let Err(wrong) = writer.write(cells.cell(row), &mut out[place.clone()]) else {
+                    continue;
+                };
+                let place = rows.place(row, name);
+                let error = DataError::content(place, wrong.problem, wrong.hint);
+                if !skip_bad {
+                    return Err(error);
+                }
+                refused.entry(row).or_insert(error);
             }
         }
-        Ok(out)
+        if !refused.is_empty() {
+            let mut end = 0;
+            for (i, row) in keep.iter().enumerate() {
+                if !refused.contains_key(row) {
+                    out.copy_within(i * width..(i + 1) * width, end);
+                    end += width;
+                }
+            }
+            out.truncate(end);
+            keep.retain(|row| !refused.contains_key(row));
+        }
+        Ok((out, refused.into_iter().collect()))
     }
 
     /// Encodes rows that are in memory: for each the names of its columns and their cells. Other columns than those

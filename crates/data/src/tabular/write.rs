@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::chunk::Cells;
 use super::schema::{apart, find};
 use super::source::TableSource;
+use super::whole::Whole;
 use crate::encoding::Encoding;
 use crate::error::DataError;
 use crate::options::SourceOptions;
+use crate::readers::series;
+use crate::source::found;
 
 /// A column to be written.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,9 +120,11 @@ fn json_lines(columns: &[Column]) -> Vec<u8> {
             }
             Values::Double(numbers) => Value::from(numbers[row]),
         };
-        let fields = columns.iter().map(|column| (column.name.clone(), value(column)));
-        text += &Value::Object(fields.collect::<Map<_, _>>()).to_string();
-        text.push('\n');
+        // A map of serde's would sort its keys; the columns have an order.
+        let field =
+            |column: &Column| format!("{}:{}", Value::from(column.name.as_str()), value(column));
+        let fields: Vec<String> = columns.iter().map(field).collect();
+        text += &format!("{{{}}}\n", fields.join(","));
     }
     text.into_bytes()
 }
@@ -162,8 +167,8 @@ fn parquet(_: &[Column]) -> Result<Vec<u8>, DataError> {
     Err(DataError::option("out", "this program was built without Parquet", hint))
 }
 
-/// Columns of a table as they are in its files, to be copied beside predictions. A name that no column has may be several
-/// with commas between them.
+/// Columns of a table as they are in its files, to be copied beside predictions; of a table of several series, the
+/// names of the series. A name that no column has may be several with commas between them.
 ///
 /// # Errors
 /// [`DataError::MissingColumn`]; where `spec` is no table; what is wrong with its files.
@@ -174,6 +179,14 @@ pub fn columns_of(
     names: &[String],
 ) -> Result<Vec<Column>, DataError> {
     let header = options.header.or(encoding.header());
+    if let Encoding::Series(series) = encoding
+        && let Some(group) = &options.group
+        && names == [group.clone()]
+    {
+        let table = Whole::read(&found(spec)?, header, options)?;
+        let names = series::names(&table, series, options)?.unwrap_or_default();
+        return Ok(vec![Column { name: group.clone(), values: Values::Texts(names) }]);
+    }
     let source = TableSource::open(spec, &SourceOptions { header, ..options.clone() })?;
     let place = |name: &String| find(source.columns(), name, source.has_header(), &source.file());
     let names = &apart(names, source.columns());

@@ -197,6 +197,36 @@ fn formats_depths_and_transparency() {
     assert_eq!(bytes(&loaded.train.features), wanted);
 }
 
+/// A camera held on its side says so.
+#[test]
+fn photographs_stand_upright() {
+    let half =
+        RgbImage::from_fn(16, 8, |x, _| if x < 8 { Rgb([255, 0, 0]) } else { Rgb([0, 0, 255]) });
+    let plain = written(&half.into(), ImageFormat::Jpeg);
+    // An EXIF block whose only entry is the orientation, behind the start of the file.
+    let turned = |orientation: u8| {
+        let exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0";
+        [&plain[..2], exif, &[orientation, 0, 0, 0, 0, 0, 0, 0], &plain[2..]].concat()
+    };
+    let files = [("a/1.jpg", turned(6)), ("a/2.jpg", turned(8)), ("b/1.jpg", plain.clone())];
+    let folder = tree(&files);
+    let features = open(text(folder.path())).unwrap().train.features;
+    assert_eq!(features.shape(), [3, 16, 8]);
+    let red = |row: usize, line: usize| bytes(&features)[row * features.width() + line * 8];
+    // Turned to the right, what was left is above; to the left, below.
+    assert!(red(0, 0) > 200 && red(0, 15) < 50 && red(1, 0) < 50 && red(1, 15) > 200);
+}
+
+#[test]
+fn classes_within_classes_are_said() {
+    let files = ["animals/cat", "animals/dog", "plants/rose", "plants/tulip"]
+        .map(|class| [0, 1].map(|i| (format!("{class}/{i}.png"), png(4, 4, |_, _| i))));
+    let folder = tree(&files.concat());
+    assert_says(open(text(folder.path())), &["4 folders below the class folders"]);
+    let options = SourceOptions { frames: Some(2), ..Default::default() };
+    assert_eq!(open_with(text(folder.path()), &options).unwrap().train.rows(), 4);
+}
+
 #[test]
 fn bad_files_are_left_out_where_that_is_wanted() {
     let good = png(4, 4, |row, column| (row * 4 + column) as u8);
@@ -231,4 +261,44 @@ fn empty_class_folders_are_said() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(folder.path().join("cats")).unwrap();
     assert_says(open(text(folder.path())), &["folders in it", "no file in any of them"]);
+}
+
+#[test]
+fn bad_cells_of_pictures_and_recordings_are_named_or_left_out() {
+    let picture = |i: usize| png(4, 4, move |row, column| (row * 4 + column + i as u32) as u8);
+    let sound = |i: usize| wav(8_000, 1, &tone(300.0 + 20.0 * i as f64, 8_000, 800));
+    for (end, bad) in [("png", b"no image".to_vec()), ("wav", b"RIFF".to_vec())] {
+        let content = |i: usize| if end == "png" { picture(i) } else { sound(i) };
+        let mut files: Vec<(String, Vec<u8>)> =
+            (0..30).map(|i| (format!("{i}.{end}"), content(i))).collect();
+        let rows: String =
+            (0..30).map(|i| format!("{i}.{end},{},{}\n", i * 3 % 7, i % 2)).collect();
+        files.push(("t.csv".into(), format!("file,size,class\n{rows}").into_bytes()));
+        // One that is not there, one that is damaged.
+        files.remove(4);
+        files[20].1 = bad;
+        let files: Vec<(&str, Vec<u8>)> =
+            files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        let folder = tree(&files);
+        let path = folder.path().join("t.csv");
+        let missing = format!("4.{end}");
+        let says = ["t.csv: line 6, column 'file'", &missing, "--skip-bad"];
+        assert_says(open(text(&path)), &says);
+
+        let options = SourceOptions { skip_bad: true, ..SourceOptions::default() };
+        let loaded = open_with(text(&path), &options).unwrap();
+        assert_eq!(loaded.train.rows(), 28);
+        let parts = loaded.parts.as_ref().unwrap();
+        assert_eq!(parts.train.len() + parts.valid.len() + parts.test.len(), 28);
+        let note = loaded.notes.iter().find(|note| note.contains("left out")).unwrap();
+        assert!(note.contains("2 left out") && note.contains("line 6, column 'file'"), "{note}");
+        assert!(note.contains("line 23, column 'file'") && note.contains(&format!("21.{end}")));
+
+        let names = ["0", "1"].map(String::from);
+        let judged = open_as(text(&path), &kept(&loaded), &names, &options).unwrap();
+        assert_eq!(judged.train.rows(), 28);
+        let (features, notes) =
+            thalweg_data::open_unlabelled(text(&path), &kept(&loaded), &options).unwrap();
+        assert_eq!((features.rows(), notes.len()), (28, 1));
+    }
 }

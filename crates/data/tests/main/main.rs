@@ -6,6 +6,7 @@ mod checks;
 mod chunks;
 mod damage;
 mod files;
+mod formats;
 mod idx;
 mod images;
 mod language;

@@ -88,10 +88,10 @@ fn the_column_and_the_defaults() {
 
 #[test]
 fn what_is_no_series() {
-    let (_folder, path) = one("s.csv", b"n,x\n1,5\n2,\n3,6\n");
+    let (_folder, path) = one("s.csv", b"n,x\n1,5\n2,five\n3,6\n");
     assert_says(
-        open_with(text(&path), &with(1, 1)),
-        &["line 3, column 'x'", "a number is needed, there is nothing"],
+        open_with(text(&path), &SourceOptions { target: Some("x".into()), ..with(1, 1) }),
+        &["line 3, column 'x'", "a number is needed, there is 'five'"],
     );
     let (_folder, path) = one("s.csv", counting(10).as_bytes());
     assert_says(open_with(text(&path), &with(8, 3)), &["has 10 numbers", "need 11 at least"]);
@@ -102,6 +102,104 @@ fn what_is_no_series() {
     let edited: Encoding = serde_json::from_str(edited).unwrap();
     assert!(open_as(text(&path), &edited, &[], &SourceOptions::default()).is_err());
     assert!(open_features(text(&path), &edited, &SourceOptions::default()).is_err());
+}
+
+/// Days from the first of January on.
+fn day(i: usize) -> String {
+    format!("2024-{:02}-{:02}", i / 31 + 1, i % 31 + 1)
+}
+
+fn in_time() -> SourceOptions {
+    SourceOptions { time_col: Some("date".into()), target: Some("y".into()), ..with(3, 2) }
+}
+
+fn windows(data: &thalweg_data::Dataset) -> &[f32] {
+    let Raw::F32(windows) = data.features.raw() else { panic!("numbers were expected") };
+    windows
+}
+
+#[test]
+fn rows_are_put_in_order_of_time() {
+    let hours = |order: &mut dyn Iterator<Item = usize>| {
+        let rows: Vec<String> =
+            order.map(|i| format!("2024-05-{:02} {:02}:00,{i}\n", i / 24 + 1, i % 24)).collect();
+        format!("date,y\n{}", rows.concat())
+    };
+    let (_folder, path) = one("s.csv", hours(&mut (0..40)).as_bytes());
+    let sorted = open_with(text(&path), &in_time()).unwrap();
+    assert_eq!((kept(&sorted).kind(), sorted.notes.len()), (Kind::Series, 0));
+    let (_folder, path) = one("s.csv", hours(&mut (0..40).map(|i| i * 7 % 40)).as_bytes());
+    let turned = open_with(text(&path), &in_time()).unwrap();
+    assert_eq!(turned.train, sorted.train);
+    assert!(turned.notes[0].contains("not in order of 'date'"), "{:?}", turned.notes);
+
+    let uneven = hours(&mut (0..40).filter(|i| i % 9 != 4));
+    let (_folder, path) = one("s.csv", uneven.as_bytes());
+    let loaded = open_with(text(&path), &in_time()).unwrap();
+    let note = &loaded.notes[0];
+    assert!(note.contains("uneven, from 1 hour to 2 hours"), "{note}");
+    // Months are no even steps, but for people they are.
+    let months = counting(50).replace(',', "-01,").replacen("-01", "", 1);
+    let (_folder, path) = one("s.csv", months.as_bytes());
+    let month = SourceOptions { time_col: Some("month".into()), ..with(3, 2) };
+    assert!(open_with(text(&path), &month).unwrap().notes.is_empty());
+
+    let (_folder, path) = one("s.csv", b"date,y\n2024-01-01,1\n2024-01-02,2\n2024-01-02,3\n");
+    assert_says(
+        open_with(text(&path), &in_time()),
+        &["line 4, column 'date'", "'2024-01-02' is there twice", "--group"],
+    );
+    let (_folder, path) = one("s.csv", b"date,y\n2024-01-01,1\nsoon,2\n2024-01-03,3\n");
+    assert_says(
+        open_with(text(&path), &in_time()),
+        &["line 3, column 'date'", "a time is needed", "'soon'"],
+    );
+}
+
+#[test]
+fn missing_numbers_are_bridged_but_never_forecast() {
+    let cell = |i: usize| match i {
+        0 | 10 | 38 | 39 => String::new(),
+        i => i.to_string(),
+    };
+    let rows: String = (0..40).map(|i| format!("{},{}\n", day(i), cell(i))).collect();
+    let (_folder, path) = one("s.csv", format!("date,y\n{rows}").as_bytes());
+    let options = SourceOptions { skip_bad: true, ..in_time() };
+    for options in [in_time(), options] {
+        let loaded = open_with(text(&path), &options).unwrap();
+        // Of 37 numbers there are 33 samples; two of them would forecast the missing one.
+        assert_eq!(loaded.train.rows(), 31);
+        assert!(windows(&loaded.train).windows(2).any(|two| two == [9.0, 9.0]));
+        let note = &loaded.notes[0];
+        assert!(note.contains("4 of 40 rows have nothing in column 'y': 3 at an end"), "{note}");
+        let (features, notes) =
+            thalweg_data::open_unlabelled(text(&path), &kept(&loaded), &options).unwrap();
+        assert_eq!(features.raw(), &Raw::F32(vec![35.0, 36.0, 37.0]));
+        assert!(notes[1].contains(&format!("begins after {}", day(37))), "{notes:?}");
+    }
+}
+
+#[test]
+fn several_series_are_told_apart() {
+    let rows: String =
+        (0..30).map(|i| format!("{},south,{i}\n{},north,{}\n", day(i), day(i), 100 + i)).collect();
+    let (_folder, path) = one("s.csv", format!("date,store,y\n{rows}").as_bytes());
+    let options = SourceOptions { group: Some("store".into()), ..in_time() };
+    let loaded = open_with(text(&path), &options).unwrap();
+    assert_eq!((kept(&loaded).kind(), loaded.train.rows()), (Kind::Series, 2 * 26));
+    for window in windows(&loaded.train).chunks(3) {
+        assert!(window[2] - window[0] == 2.0, "no window is of two series: {window:?}");
+    }
+    let parts = loaded.parts.as_ref().unwrap();
+    assert_eq!(parts.test.len() % 2, 0);
+    let features = open_features(text(&path), &kept(&loaded), &options).unwrap();
+    assert_eq!(features.raw(), &Raw::F32(vec![27.0, 28.0, 29.0, 127.0, 128.0, 129.0]));
+    // Without a word the same time is there twice.
+    let alone = SourceOptions { kind: Some(Kind::Series), ..in_time() };
+    assert_says(open_with(text(&path), &alone), &["is there twice", "--group"]);
+    // A table is split by one of them.
+    let table = SourceOptions { kind: Some(Kind::Table), window: None, horizon: None, ..options };
+    assert_says(open_with(text(&path), &table), &["not by both", "--task forecast"]);
 }
 
 #[test]

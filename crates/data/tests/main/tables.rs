@@ -51,10 +51,13 @@ fn broken_tables_are_named_by_line() {
     for (bytes, said) in [
         (&b""[..], &["the file is empty"][..]),
         (b"text,class\n", &["names of the columns and no row"]),
-        (b"text,class\na b,x\nb c\n", &["line 3: the row has 1 cells, the first one has 2"]),
-        (b"text,class\n\"a\nb\",x\nb,c,y\n", &["line 4: the row has 3 cells"]),
+        (
+            b"text,class\na b,x\nb c\n",
+            &["line 3, column 'class'", "1 cells, the table has 2 columns"],
+        ),
+        (b"text,class\n\"a\nb\",x\nb,c,y\n", &["line 4", "the row has 3 cells"]),
         (b"text,text\na,b\n", &["line 1", "two columns are called 'text'"]),
-        (b"text,class\na b\xe9,x\n", &["line 2", "(0xe9) is no UTF-8"]),
+        (b"text,class\na \xc3\xa9b\xe9,x\n", &["line 2, column 'text'", "0xe9 is no UTF-8"]),
     ] {
         let (_folder, path) = one("t.csv", bytes);
         assert_says(open_with(text(&path), &texts()), &[&[text(&path)], said].concat());
@@ -80,7 +83,7 @@ fn the_tables_of_a_folder_are_one() {
     let loaded = open_with(text(folder.path()), &texts()).unwrap();
     assert_eq!(loaded.train.rows(), 3);
     let folder = tree(&[("a.csv", "text,class\na b,x\n"), ("b.csv", "text,kind\nb c,y\n")]);
-    let said = ["b.csv: line 1", "the columns are text, kind", "text, class"];
+    let said = ["b.csv: line 1", "the columns are text, kind", "a.csv are text, class"];
     assert_says(open_with(text(folder.path()), &texts()), &said);
 }
 

@@ -1,7 +1,8 @@
 //! How far what the network says can be believed: ranking, probabilities, thresholds, intervals.
 
 use thalweg_train::run::RunError;
-use thalweg_train::run::insights::{CalibrationStory, Curve};
+use thalweg_train::run::Task;
+use thalweg_train::run::insights::{CalibrationStory, Curve, LabelStory, LabelsStory};
 
 use super::results::{figure_name, figure_value};
 use super::{figure, figures, prose};
@@ -13,14 +14,17 @@ use crate::run::Run;
 /// ROC and precision–recall.
 pub fn curves(run: &Run) -> Result<Section, RunError> {
     let mut blocks = Vec::new();
-    if let Some(story) = &run.insights.classification {
-        let roc = curve_figure("ROC", ["false positives", "true positives"], &story.roc, true)?;
+    let of_classes = run.insights.classification.as_ref();
+    let of_labels = run.insights.labels.as_ref();
+    let found = of_classes.map(|story| (&story.roc, &story.precision_recall));
+    let found = found.or(of_labels.map(|story| (&story.roc, &story.precision_recall)));
+    if let Some((roc, precision)) = found {
+        let roc = curve_figure("ROC", ["false positives", "true positives"], roc, true)?;
         let labels = ["recall", "precision"];
-        let precision =
-            curve_figure("Precision and recall", labels, &story.precision_recall, false)?;
+        let precision = curve_figure("Precision and recall", labels, precision, false)?;
         blocks.extend(figures([roc, precision]));
     }
-    let about = "Whoever wants to find every row of a class must accept false alarms. These curves show every possible \
+    let about = "Whoever wants to find every row of a class or label must accept false alarms. These curves show every possible \
                  exchange, from the strictest to the laxest threshold. ROC: the closer to the upper left corner the better, the \
                  dashed line is guessing. Precision and recall: the closer to the upper right corner the better.";
     Ok(Section { id: "ranking", title: "ROC and precision–recall", about: about.into(), blocks })
@@ -46,10 +50,7 @@ fn curve_figure(
     let hidden = curves.len() - shown.len();
     let hidden = match hidden {
         0 => String::new(),
-        n => format!(
-            " Shown are the {} classes with the least areas; {n} more are better.",
-            shown.len()
-        ),
+        n => format!(" Shown are the {} with the least areas; {n} more are better.", shown.len()),
     };
     figure(&chart, &legend, format!("{title}, with the area under each curve.{hidden}"))
 }
@@ -58,7 +59,9 @@ fn curve_figure(
 pub fn calibration(run: &Run) -> Result<Section, RunError> {
     let mut blocks = Vec::new();
     let story = run.insights.classification.as_ref();
-    if let Some(calibration) = story.and_then(|story| story.calibration.as_ref()) {
+    let labels = run.insights.labels.as_ref();
+    let found = story.and_then(|story| story.calibration.as_ref());
+    if let Some(calibration) = found.or(labels.and_then(|labels| labels.calibration.as_ref())) {
         blocks.extend(reliability(calibration)?);
         let CalibrationStory { temperature, error_before, error_after, .. } = calibration;
         blocks.push(prose(match (temperature - 1.0).abs() < 5e-4 {
@@ -95,9 +98,38 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
             ),
         }));
     }
+    if let Some(labels) = labels.filter(|_| !run.model.calibration.is_none()) {
+        blocks.push(thresholds(labels, run));
+    }
     let about = "Of all rows of which the network says 80 %, about 80 % should be what it says. Dots on the dashed line keep \
                  that promise; dots below it are too sure.";
     Ok(Section { id: "calibration", title: "Calibration", about: about.into(), blocks })
+}
+
+/// From when on labels are said, in words; the table of labels has each.
+fn thresholds(story: &LabelsStory, run: &Run) -> Block {
+    let metric = figure_name(&story.metric).replace('_', " ");
+    let own: Vec<&LabelStory> = story.labels.iter().filter(|l| l.threshold != 0.5).collect();
+    if own.is_empty() {
+        return prose(format!(
+            "Every label is said from a probability of 50 % on: on the validation rows no other threshold gave a {metric} \
+             that is better by more than chance."
+        ));
+    }
+    let mean = |value: fn(&LabelStory) -> f64| {
+        let sum: f64 = own.iter().map(|&label| value(label)).sum();
+        percent(sum / own.len() as f64)
+    };
+    prose(format!(
+        "{} of {} labels are said from a probability of their own on, which gave the best {metric} of the label on the \
+         validation rows; the others from 50 %. On the {} rows the mean {metric} of those labels is {}; with 50 % it would \
+         be {}.",
+        own.len(),
+        story.labels.len(),
+        run.judged(),
+        mean(|label| label.at_value),
+        mean(|label| label.at_half)
+    ))
 }
 
 /// Rows of a bin below which chance alone moves its dot too far.
@@ -145,7 +177,12 @@ fn reliability(story: &CalibrationStory) -> Result<Option<Block>, RunError> {
 /// How often what was promised was kept.
 pub fn intervals(run: &Run) -> Section {
     let classes = run.model.task.has_classes();
-    let size = if classes { "classes" } else { "width" };
+    let several = run.model.task == Task::Multilabel;
+    let size = match (several, classes) {
+        (true, _) => "labels",
+        (_, true) => "classes",
+        _ => "width",
+    };
     let row = |&[asked, held, size]: &[f64; 3]| vec![percent(asked), percent(held), number(size)];
     let levels = run.insights.intervals.iter().flat_map(|intervals| &intervals.levels);
     let rows: Vec<Vec<String>> = levels.map(row).collect();
@@ -153,6 +190,12 @@ pub fn intervals(run: &Run) -> Section {
     let table = Table { header: header.to_vec(), numbers: vec![true; 3], rows };
     let blocks = if table.rows.is_empty() { vec![] } else { vec![Block::Table(table)] };
     let about = match classes {
+        _ if several => {
+            "Beside the labels that it says, the network can name a set of labels in which each label that is true is as \
+             often as asked for (split conformal prediction, label by label): of the rows that have a label, at least that \
+             share has it in their set, for every label, as far as new rows are like the validation rows. It promises nothing \
+             about labels in the set that are not true. A label that too few validation rows have is always in the set."
+        }
         true => {
             "Instead of one class the network can name a set that holds the truth as often as asked for. The surer it \
                  is, the fewer classes it needs."

@@ -1,9 +1,9 @@
 //! Which classes are taken for which, and the rows that went most wrong.
 
-use thalweg_train::run::insights::ClassificationStory;
+use thalweg_train::run::insights::{ClassificationStory, Example, LabelStory, LabelsStory};
 
 use super::{cards, heading, prose, sure};
-use crate::numbers::{count, percent};
+use crate::numbers::{count, number, percent};
 use crate::page::{Block, Heat, Section, Table};
 use crate::run::Run;
 
@@ -26,6 +26,9 @@ pub fn section(run: &Run) -> Section {
             ));
             blocks.push(cards(&story.most_wrong, sure));
         }
+    }
+    if let Some(story) = &run.insights.labels {
+        return labels(story, run.judged());
     }
     let about = format!(
         "Each row of the table is a true class, each column what the network said, on the {} rows. What lies on the \
@@ -101,11 +104,81 @@ fn per_class(story: &ClassificationStory, blocks: &mut Vec<Block>) {
     )));
 }
 
+/// Labels and the worst mistakes.
+fn labels(story: &LabelsStory, judged: &str) -> Section {
+    let optional = |x: Option<f64>, say: fn(f64) -> String| x.map_or_else(|| "–".into(), say);
+    let row = |label: &LabelStory| {
+        let [precision, recall, f1] = [label.precision, label.recall, label.f1].map(percent);
+        vec![
+            label.name.clone(),
+            count(label.support),
+            percent(label.share),
+            precision,
+            recall,
+            f1,
+            optional(label.auc, number),
+            optional(label.average_precision, number),
+            number(label.threshold),
+            optional(label.held, percent),
+        ]
+    };
+    let header = [
+        "label",
+        "rows",
+        "share",
+        "precision",
+        "recall",
+        "F1",
+        "area under ROC",
+        "average precision",
+        "threshold",
+        "in 90 % sets",
+    ];
+    let mut blocks = vec![Block::Table(Table::of_numbers(
+        header.map(String::from).to_vec(),
+        story.labels.iter().map(row).collect(),
+    ))];
+    if !story.most_wrong.is_empty() {
+        blocks.push(heading("The worst mistakes"));
+        blocks.push(prose(
+            "The rows whose labels, all together, were the least likely to the network. Some may bear wrong labels in the \
+             data: they are the first to look at.",
+        ));
+        blocks.push(cards(&story.most_wrong, missed));
+    }
+    let about = format!(
+        "Any number of labels may hold for a row; each is said or not on its own, on the {judged} rows. Precision: of the rows \
+         that were said to have the label, how many have it. Recall: of the rows that have it, how many were found. F1 is high \
+         only where both are. Area under ROC: how often a row with the label gets a higher probability than one without; 0.5 \
+         is guessing. Threshold: the probability from which on the label is said."
+    );
+    Section { id: "labels", title: "Labels and mistakes", about, blocks }
+}
+
+/// What was wrong with the labels that were said: `missed music; wrongly food`.
+fn missed(example: &Example) -> String {
+    let list = |text: &str| text.split(", ").map(String::from).collect::<Vec<String>>();
+    let (truth, said) = (list(&example.truth), list(&example.said));
+    let without = |these: &[String], others: &[String]| {
+        let rest = these.iter().filter(|label| !others.contains(label) && *label != "none");
+        rest.cloned().collect::<Vec<_>>().join(", ")
+    };
+    let [missed, wrongly] = [without(&truth, &said), without(&said, &truth)];
+    let parts = [("missed", missed), ("wrongly", wrongly)].into_iter();
+    let parts = parts.filter(|(_, labels)| !labels.is_empty());
+    parts.map(|(what, labels)| format!("{what} {labels}")).collect::<Vec<_>>().join("; ")
+}
+
 /// Some rows as they come.
 pub fn samples(run: &Run) -> Section {
-    let story = run.insights.classification.as_ref();
-    let samples = story.map_or(&[][..], |story| &story.samples);
-    let blocks = if samples.is_empty() { vec![] } else { vec![cards(samples, sure)] };
+    let of_classes = run.insights.classification.as_ref().map(|story| &story.samples);
+    let of_labels = run.insights.labels.as_ref().map(|story| &story.samples);
+    let samples = of_classes.or(of_labels).map_or(&[][..], |samples| samples);
+    let blocks = match samples.is_empty() {
+        true => vec![],
+        false if of_labels.is_some() => vec![cards(samples, missed)],
+        false => vec![cards(samples, sure)],
+    };
     let about = "Rows as they come, chosen by nobody, with what the network said of them and how sure it was.";
     Section { id: "samples", title: "Some rows", about: about.into(), blocks }
 }

@@ -58,6 +58,11 @@ fn learned(run: &Run) -> String {
             "{who} learned to tell {} apart at each place of a sequence, from {rows}.",
             of(n, "class", "classes")
         ),
+        (Task::Multilabel, n) => format!(
+            "{who} learned to say which of {} of '{}' hold, from {rows}.",
+            of(n, "label", "labels"),
+            run.model.target
+        ),
         (_, 0) => format!("{who} learned to estimate '{}' from {rows}.", run.model.target),
         (_, n) => {
             let classes = of(n, "class", "classes");
@@ -81,6 +86,19 @@ fn score(run: &Run) -> Option<String> {
     let (figure, value) = run.main_figure()?;
     let rows = rows_of(run);
     Some(match figure {
+        "accuracy" if run.model.task == Task::Multilabel => {
+            let wrong = run.summary[run.judged()]["hamming"].as_f64().unwrap_or(0.0);
+            format!(
+                "On {rows}, all labels are right in {} of cases; of single answers, label by label, {} are.",
+                percent(value),
+                percent(1.0 - wrong)
+            )
+        }
+        "rmse" if run.model.task == Task::Reconstruction => format!(
+            "On {rows}, what comes out differs from what went in by {} (root of the mean square; the numbers of all samples \
+             together have the deviation 1).",
+            figure_value(figure, value)
+        ),
         "accuracy" => format!("On {rows}, it is right in {} of cases.", percent(value)),
         "rmse" => format!(
             "On {rows}, its error is {} (root of the mean square) in the units of the target.",
@@ -133,7 +151,11 @@ pub fn tiles(run: &Run) -> Vec<Tile> {
             let note = note.map_or(format!("{part} rows"), |rival| {
                 format!("{}: {}", rival.name, figure_value(key, rival.value))
             });
-            tile(figure_name(key), figure_value(key, value), note);
+            let name = match (run.model.task, key) {
+                (Task::Multilabel, "accuracy") => "all labels right",
+                _ => figure_name(key),
+            };
+            tile(name, figure_value(key, value), note);
         }
     }
     tiles.truncate(3);

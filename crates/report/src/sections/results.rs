@@ -1,6 +1,7 @@
 //! The figures of every part, what they compare with, and which columns they hang on.
 
 use serde_json::Value;
+use thalweg_train::run::Task;
 use thalweg_train::run::insights::Rival;
 
 use super::{heading, prose};
@@ -9,13 +10,14 @@ use crate::page::{Bar, Block, Section, Table};
 use crate::run::Run;
 
 /// Figures in the order in which they are shown, with their names; others come behind these.
-const FIGURES: [(&str, &str); 23] = [
+const FIGURES: [(&str, &str); 31] = [
     ("accuracy", "accuracy"),
     ("balanced_accuracy", "balanced accuracy"),
     ("f1_macro", "macro F1"),
     ("precision_macro", "macro precision"),
     ("recall_macro", "macro recall"),
     ("f1_micro", "micro F1"),
+    ("hamming", "share of wrong answers (Hamming)"),
     ("auc", "area under ROC"),
     ("roc_auc", "area under ROC"),
     ("average_precision", "average precision"),
@@ -32,6 +34,13 @@ const FIGURES: [(&str, &str); 23] = [
     ("log_loss", "log loss"),
     ("brier", "Brier score"),
     ("ece", "calibration error"),
+    ("loss_calibrated", "loss, calibrated"),
+    ("calibration_error", "calibration error"),
+    ("threshold", "threshold"),
+    ("accuracy_at_half", "accuracy at 0.5"),
+    ("f1", "F1"),
+    ("f1_micro_at_half", "micro F1 at 0.5"),
+    ("f1_macro_at_half", "macro F1 at 0.5"),
     ("places", "places"),
 ];
 
@@ -57,7 +66,7 @@ pub fn section(run: &Run) -> Section {
         .into_iter()
         .filter(|(_, figures)| figures.is_object())
         .collect();
-    let mut blocks = vec![Block::Table(figures(&parts))];
+    let mut blocks = vec![Block::Table(figures(&parts, run.model.task == Task::Multilabel))];
     let rivals = run.rivals();
     if !rivals.is_empty() {
         blocks.push(heading("Beside what needs no network"));
@@ -80,7 +89,12 @@ pub fn section(run: &Run) -> Section {
     Section { id: "results", title: "Results", about: about.into(), blocks }
 }
 
-fn figures(parts: &[(&str, &Value)]) -> Table {
+fn figures(parts: &[(&str, &Value)], labels: bool) -> Table {
+    let name = |key: &str| match key {
+        "accuracy" if labels => "all labels right".to_string(),
+        "accuracy_at_half" if labels => "all labels right at 0.5".to_string(),
+        key => figure_name(key).to_string(),
+    };
     let mut keys: Vec<&str> = FIGURES.iter().map(|(key, _)| *key).collect();
     let others = parts.iter().filter_map(|(_, figures)| figures.as_object()).flatten();
     for (key, value) in others {
@@ -93,7 +107,7 @@ fn figures(parts: &[(&str, &Value)]) -> Table {
         let values: Vec<Option<f64>> = parts.iter().map(|(_, f)| f[key].as_f64()).collect();
         values.iter().any(Option::is_some).then(|| {
             let cells = values.iter().map(|v| v.map_or("–".into(), |v| figure_value(key, v)));
-            std::iter::once(figure_name(key).replace('_', " ")).chain(cells).collect()
+            std::iter::once(name(key).replace('_', " ")).chain(cells).collect()
         })
     };
     let header = std::iter::once("").chain(parts.iter().map(|(name, _)| *name));

@@ -2,7 +2,7 @@
 
 use thalweg_report::{page, write};
 use thalweg_train::run::RunError;
-use thalweg_train::run::insights::Insights;
+use thalweg_train::run::insights::{Curve, Example, Insights, LabelStory, LabelsStory};
 
 use crate::support::{EVIL, digits, full, with};
 use crate::xml::{check, drawings};
@@ -53,6 +53,40 @@ fn a_full_page_has_every_section() {
     ] {
         assert!(page.contains(words), "{words} is missing");
     }
+}
+
+#[test]
+fn labels_have_a_section_of_their_own() {
+    let label = |name: &str, threshold: f64| LabelStory {
+        name: name.into(),
+        support: 12,
+        share: 0.25,
+        auc: Some(0.875),
+        threshold,
+        at_half: 0.5,
+        at_value: 0.625,
+        held: Some(0.9375),
+        ..LabelStory::default()
+    };
+    let insights = full();
+    let labels = LabelsStory {
+        labels: vec![label(EVIL, 0.5), label("food", 0.3)],
+        most_wrong: vec![Example {
+            truth: "food, music".into(),
+            said: "food, travel".into(),
+            ..Example::default()
+        }],
+        roc: vec![Curve { class: "food".into(), points: vec![[0.0, 0.0], [1.0, 1.0]], area: 0.5 }],
+        metric: "f1".into(),
+        ..LabelsStory::default()
+    };
+    let run = with(digits(), &Insights { labels: Some(labels), classification: None, ..insights });
+    let page = page(run.path()).unwrap();
+    assert!(sections(&page).starts_with(&["results", "learning", "labels", "ranking"]));
+    for words in ["0.8750", "93.75\u{a0}%", "missed music; wrongly travel", "&lt;script&gt;"] {
+        assert!(page.contains(words), "{words} is missing");
+    }
+    check(&page).unwrap();
 }
 
 #[test]

@@ -127,6 +127,7 @@ pub fn full() -> Insights {
             }),
             classes,
         }),
+        labels: None,
         regression: Some(RegressionStory {
             points: (0..200).map(f64::from).map(|i| [i, i + 9.0 * (i * 1.7).sin()]).collect(),
             most_wrong: vec![example(5, "12.5")],

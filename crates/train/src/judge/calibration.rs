@@ -23,6 +23,19 @@ pub fn probabilities(logits: &[f32], classes: usize, temperature: f64) -> Vec<f6
     all
 }
 
+/// σ(logit/temperature) of each logit, as near as `f32` comes: what is written down and read again is compared with a
+/// threshold as it was here.
+#[must_use]
+pub fn shares(logits: &[f32], temperature: f64) -> Vec<f64> {
+    let share = |&z: &f32| {
+        let z = f64::from(z) / temperature;
+        let e = libm::exp(-z.abs());
+        let p = if z >= 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) };
+        f64::from(p as f32)
+    };
+    logits.iter().map(share).collect()
+}
+
 /// The temperature T that makes the logarithmic loss of softmax(logits/T) least over these rows, where each truth is
 /// believed but for a doubt of 1/(n + 1), spread over the classes (as Platt 1999 does): so rows that are all right do
 /// not make T vanish. Newton's method on 1/T, in which the loss is convex. 1 where there is nothing to learn from.

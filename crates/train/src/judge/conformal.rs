@@ -38,6 +38,21 @@ impl Strangeness {
         Strangeness::new(rows.map(score).collect())
     }
 
+    /// Of one label among any number of them: 1 − its probability, of those rows that have it (Vovk et al. 2005, label-conditional,
+    /// as class by class in Angelopoulos and Bates 2021, §4.2). A new row that has the label is no stranger than
+    /// [`Strangeness::bound`] with at least the probability asked for.
+    #[must_use]
+    pub fn of_label(
+        probabilities: &[f64],
+        labels: usize,
+        truth: &[bool],
+        label: usize,
+    ) -> Strangeness {
+        let answers = probabilities.iter().zip(truth).skip(label).step_by(labels.max(1));
+        let strange = answers.filter(|(_, holds)| **holds).map(|(p, _)| (1.0 - p) as f32);
+        Strangeness::new(strange.collect())
+    }
+
     /// What the truth of a new row is stranger than with a probability of at most 1 − `level`: the ⌈(n + 1)·level⌉-th least
     /// score; infinite where so few rows cannot promise so much.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClassScores, share};
+use super::share;
 
 /// How well labels are predicted, of which any number may hold for a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,61 @@ pub struct Labels {
     pub f1_macro: f64,
     /// Label by label.
     #[serde(default)]
-    pub classes: Vec<ClassScores>,
+    pub classes: Vec<LabelScores>,
+    /// How good the probabilities are, where they were looked at.
+    #[serde(flatten)]
+    pub probabilities: Option<LabelProbabilities>,
+}
+
+/// How well one label is predicted.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelScores {
+    /// Of the rows that were said to have the label, the share that do: TP/(TP + FP).
+    pub precision: f64,
+    /// Of the rows that have the label, the share that was found: TP/(TP + FN).
+    pub recall: f64,
+    /// 2·TP/(2·TP + FP + FN).
+    pub f1: f64,
+    /// Rows that have it.
+    pub support: u64,
+    /// Their share of all rows.
+    pub share: f64,
+    /// The share of rows of which this label is right.
+    pub accuracy: f64,
+    /// From more than which probability on the label is said.
+    pub threshold: f64,
+    /// The area under the ROC curve; absent where the label holds for all rows or for none, or was not ranked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// Average precision, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+}
+
+/// How good the probabilities of labels are, whatever is then said.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LabelProbabilities {
+    /// The mean area under the ROC curves of those labels that have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auc: Option<f64>,
+    /// The mean of their average precisions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_precision: Option<f64>,
+    /// The mean −ln p of the truth over rows and labels, with the temperature; `loss` is without.
+    pub loss_calibrated: f64,
+    /// The Brier score: the mean (p − truth)² over rows and labels, with the temperature.
+    pub brier: f64,
+    /// The expected calibration error over 15 bins of the answers to all labels, with the temperature.
+    pub calibration_error: f64,
+    /// The accuracy at 0.5, where some label has another threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy_at_half: Option<f64>,
+    /// The micro F1 at 0.5, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1_micro_at_half: Option<f64>,
+    /// The macro F1 at 0.5, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1_macro_at_half: Option<f64>,
 }
 
 /// Counts of multi-label answers, to which any number of batches is added.
@@ -61,25 +115,32 @@ impl LabelCounts {
     /// The metrics of the rows so far, whose loss is `loss`.
     #[must_use]
     pub fn finish(&self, loss: f64) -> Labels {
-        let scores = |&[hits, said, support]: &[u64; 3]| ClassScores {
-            precision: share(hits, said),
-            recall: share(hits, support),
-            f1: share(2 * hits, said + support),
-            support,
+        let f1 = |[hits, said, support]: [u64; 3]| share(2 * hits, said + support);
+        let wrong = |[hits, said, support]: [u64; 3]| said + support - 2 * hits;
+        let scores = |&counts: &[u64; 3]| LabelScores {
+            precision: share(counts[0], counts[1]),
+            recall: share(counts[0], counts[2]),
+            f1: f1(counts),
+            support: counts[2],
+            share: share(counts[2], self.rows),
+            accuracy: share(self.rows - wrong(counts), self.rows),
+            threshold: 0.5,
+            auc: None,
+            average_precision: None,
         };
-        let classes: Vec<ClassScores> = self.labels.iter().map(scores).collect();
+        let classes: Vec<LabelScores> = self.labels.iter().map(scores).collect();
         let all =
             self.labels.iter().fold([0; 3], |sum, counts| [0, 1, 2].map(|i| sum[i] + counts[i]));
-        let wrong = all[1] + all[2] - 2 * all[0];
         Labels {
             rows: self.rows,
             loss,
             accuracy: share(self.exact, self.rows),
-            hamming: share(wrong, self.rows * self.labels.len() as u64),
-            f1_micro: scores(&all).f1,
+            hamming: share(wrong(all), self.rows * self.labels.len() as u64),
+            f1_micro: f1(all),
             f1_macro: classes.iter().map(|class| class.f1).sum::<f64>()
                 / classes.len().max(1) as f64,
             classes,
+            probabilities: None,
         }
     }
 }

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 use thalweg_data::{Encoding, IGNORED, Raw, Targets};
 
+use super::calibration::holding;
 use super::insights::Rival;
 use super::linear::linear;
-use crate::Part;
+use crate::{LabelCounts, Part};
 
 /// Predictors without a network, fitted on `train`, their choices made on `valid`, measured on `judged`.
 pub(super) fn baselines(
@@ -21,6 +22,15 @@ pub(super) fn baselines(
         (Targets::Values { .. }, Targets::Values { .. }) => {
             let by_column = mean(train);
             add("mean", json!({ "rmse": rmse(judged, |_, i| by_column[i]) }));
+        }
+        (Targets::Labels { names, .. }, _) => {
+            let (known, rows) = (holding(train), train.rows.len());
+            let often = |label: usize| {
+                let held = known.iter().skip(label).step_by(names.len()).filter(|&&h| h).count();
+                if 2 * held > rows { 1.0 } else { -1.0 }
+            };
+            let said: Vec<f32> = (0..names.len()).map(often).collect();
+            add("majority_labels", label_figures(judged, &said.repeat(judged.rows.len()), None));
         }
         (Targets::Classes { names, .. } | Targets::Sequence { names, .. }, _) => {
             let (known, counts) = (labels(judged), counts(train, names.len()));
@@ -59,10 +69,30 @@ pub(super) fn baselines(
     Value::Object(found)
 }
 
-/// The baselines beside the network, whose figures are `network`.
-pub(super) fn rivals(baselines: &Value, network: &Value) -> Vec<Rival> {
+/// What labels are worth that are said where `scores` are above 0.
+pub(super) fn label_figures(judged: &Part, scores: &[f32], loss: Option<f64>) -> Value {
+    let truth: Vec<f32> =
+        holding(judged).into_iter().map(|holds| f32::from(u8::from(holds))).collect();
+    let labels = judged.data.targets.names().map_or(0, <[String]>::len);
+    let mut counts = LabelCounts::new(labels);
+    counts.add(scores, &truth);
+    let found = counts.finish(loss.unwrap_or(0.0));
+    let mut figures = json!({
+        "accuracy": found.accuracy,
+        "f1_micro": found.f1_micro,
+        "f1_macro": found.f1_macro,
+        "hamming": found.hamming,
+    });
+    if let Some(loss) = loss {
+        figures["loss"] = json!(loss);
+    }
+    figures
+}
+
+/// The baselines beside the network, whose figures are `network`; of several figures they are compared by `first`.
+pub(super) fn rivals(baselines: &Value, network: &Value, first: &str) -> Vec<Rival> {
     let rival = |(name, figures): (&String, &Value)| {
-        let metrics = ["accuracy", "rmse", "bits_per_token"].into_iter();
+        let metrics = [first, "accuracy", "rmse", "bits_per_token"].into_iter();
         let metric = metrics.filter(|metric| figures[metric].is_number());
         let (metric, value, network) = metric
             .filter_map(|metric| {
@@ -74,6 +104,7 @@ pub(super) fn rivals(baselines: &Value, network: &Value) -> Vec<Rival> {
                 let class = figures["class"].as_str().unwrap_or("?").escape_debug();
                 format!("always saying '{class}', the most frequent class")
             }
+            "majority_labels" => "always saying what each label is more often".into(),
             "mean" => "always saying the mean".into(),
             "unigram" => "the frequency of each token alone".into(),
             "biases" => "mean and ridge-tuned biases of user and item".into(),
@@ -85,7 +116,10 @@ pub(super) fn rivals(baselines: &Value, network: &Value) -> Vec<Rival> {
             "linear" => "a linear (ridge) regression".into(),
             other => other.replace('_', " "),
         };
-        let beaten = if metric == "accuracy" { network > value } else { network < value };
+        let beaten = match metric {
+            "accuracy" | "f1_macro" => network > value,
+            _ => network < value,
+        };
         let figures = figures.clone();
         Some(Rival { name, figures, metric: metric.into(), value, network, beaten })
     };

@@ -8,7 +8,7 @@ use thalweg_data::Targets;
 
 use super::task::Task;
 use crate::Part;
-use crate::judge::calibration::{largest, probabilities, temperature};
+use crate::judge::calibration::{largest, probabilities, shares, temperature};
 use crate::judge::conformal::Strangeness;
 use crate::judge::threshold::{Metric, Tuned, tune};
 
@@ -27,14 +27,25 @@ pub struct Calibration {
     pub threshold: f32,
     /// What the threshold was chosen for.
     pub metric: Metric,
-    /// How strange the truth was: one list for classes, for numbers one for each number of a row.
+    /// From more than which probability on each label is said; empty where all stay at 0.5.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub thresholds: Vec<f32>,
+    /// How strange the truth was: one list for classes, for numbers one for each number of a row, for labels one for
+    /// each label, of the rows that have it.
     pub strangeness: Vec<Strangeness>,
 }
 
 impl Default for Calibration {
     fn default() -> Calibration {
         let metric = Metric::default();
-        Calibration { rows: 0, temperature: 1.0, threshold: 0.5, metric, strangeness: vec![] }
+        Calibration {
+            rows: 0,
+            temperature: 1.0,
+            threshold: 0.5,
+            metric,
+            thresholds: vec![],
+            strangeness: vec![],
+        }
     }
 }
 
@@ -55,6 +66,9 @@ impl Calibration {
             Targets::Classes { labels, names } if task == Task::Classification => {
                 let labels: Vec<i64> = valid.rows.iter().map(|&row| labels[row]).collect();
                 none.of_classes(scores, names.len(), &labels)
+            }
+            Targets::Labels { names, .. } if task == Task::Multilabel => {
+                (none.of_labels(scores, names.len(), &holding(valid)), None)
             }
             Targets::Values { values, dims } if task != Task::Reconstruction => {
                 let strangeness = (0..*dims).map(|i| {
@@ -78,7 +92,12 @@ impl Calibration {
     ) -> (Calibration, Option<Tuned>) {
         // As f32, which JSON keeps to the bit.
         let temperature = temperature(logits, classes, labels) as f32;
-        let helps = helps(f64::from(temperature), logits, classes, labels);
+        let losses = |temperature| {
+            let p = probabilities(logits, classes, temperature);
+            let rows = labels.iter().enumerate();
+            rows.map(|(row, &label)| loss(p[row * classes + label as usize])).collect::<Vec<f64>>()
+        };
+        let helps = helps(&losses(1.0), &losses(f64::from(temperature)));
         let temperature = if helps { temperature } else { 1.0 };
         let p = probabilities(logits, classes, f64::from(temperature));
         let strangeness = vec![Strangeness::of_classes(&p, classes, labels)];
@@ -96,6 +115,36 @@ impl Calibration {
         (Calibration { threshold, ..learned }, tuned)
     }
 
+    /// One temperature for all labels, a threshold for each.
+    fn of_labels(self, logits: &[f32], labels: usize, truth: &[bool]) -> Calibration {
+        let rows = truth.len() / labels.max(1);
+        // A label is one of two classes: the logit of its absence is 0.
+        let pairs: Vec<f32> = logits.iter().flat_map(|&z| [0.0, z]).collect();
+        let classes: Vec<i64> = truth.iter().map(|&holds| i64::from(holds)).collect();
+        let temperature = temperature(&pairs, 2, &classes) as f32;
+        // The labels of a row are not independent of each other; rows are.
+        let losses = |temperature| {
+            let losses = shares(logits, temperature).into_iter().zip(truth);
+            let losses: Vec<f64> =
+                losses.map(|(p, &holds)| loss(if holds { p } else { 1.0 - p })).collect();
+            losses.chunks(labels.max(1)).map(|row| row.iter().sum()).collect::<Vec<f64>>()
+        };
+        let helps = helps(&losses(1.0), &losses(f64::from(temperature)));
+        let temperature = if helps { temperature } else { 1.0 };
+        let p = shares(logits, f64::from(temperature));
+        let threshold = |label: usize| {
+            let (p, truth) = column(&p, truth, labels, label);
+            tune(self.metric, &p, &truth).filter(Tuned::is_worth_it).map(|tuned| tuned.value as f32)
+        };
+        let tuned: Vec<Option<f32>> = (0..labels).map(threshold).collect();
+        let thresholds = match tuned.iter().any(Option::is_some) {
+            true => tuned.into_iter().map(|tuned| tuned.unwrap_or(0.5)).collect(),
+            false => vec![],
+        };
+        let strangeness = (0..labels).map(|label| Strangeness::of_label(&p, labels, truth, label));
+        Calibration { rows, temperature, thresholds, strangeness: strangeness.collect(), ..self }
+    }
+
     /// Whether nothing was learned.
     #[must_use]
     pub fn is_none(&self) -> bool {
@@ -108,6 +157,38 @@ impl Calibration {
         probabilities(logits, classes, f64::from(self.temperature))
     }
 
+    /// The probability of each label, row by row.
+    #[must_use]
+    pub fn shares(&self, logits: &[f32]) -> Vec<f64> {
+        shares(logits, f64::from(self.temperature))
+    }
+
+    /// From more than which probability on a label is said.
+    #[must_use]
+    pub fn threshold_of(&self, label: usize) -> f64 {
+        self.thresholds.get(label).map_or(0.5, |&threshold| f64::from(threshold))
+    }
+
+    /// The labels that are said to hold.
+    #[must_use]
+    pub fn holding(&self, probabilities: &[f64]) -> Vec<usize> {
+        let labels = 0..probabilities.len();
+        labels.filter(|&label| probabilities[label] > self.threshold_of(label)).collect()
+    }
+
+    /// A set of labels in which each label that holds is with a probability of at least `level`: those that are said, and
+    /// those that are no stranger than so many of the validation rows that have them. A label that too few of them have
+    /// is always there.
+    #[must_use]
+    pub fn holding_set(&self, probabilities: &[f64], level: f64) -> Vec<usize> {
+        let held = |&label: &usize| {
+            let p = probabilities[label];
+            let bound = self.strangeness.get(label).map_or(f64::INFINITY, |s| s.bound(level));
+            p > self.threshold_of(label) || f64::from((1.0 - p) as f32) <= bound
+        };
+        (0..probabilities.len()).filter(held).collect()
+    }
+
     /// The class that is said: the likeliest, of two the second where its probability is above the threshold.
     #[must_use]
     pub fn said(&self, probabilities: &[f64]) -> usize {
@@ -118,20 +199,34 @@ impl Calibration {
     }
 }
 
-/// Whether a temperature makes the logarithmic loss less by more than a standard error of the difference: a few rows that
-/// are surely wrong say little about the others.
-fn helps(temperature: f64, logits: &[f32], classes: usize, labels: &[i64]) -> bool {
-    let losses = |temperature| {
-        let p = probabilities(logits, classes, temperature);
-        let rows = labels.iter().enumerate();
-        let loss = |(row, &label): (usize, &i64)| {
-            -libm::log(p[row * classes + label as usize].max(f64::MIN_POSITIVE))
-        };
-        rows.map(loss).collect::<Vec<f64>>()
-    };
-    let (before, after) = (losses(1.0), losses(temperature));
-    let n = labels.len() as f64;
-    let gains = || before.iter().zip(&after).map(|(before, after)| before - after);
+/// Whether each label holds, of the rows of a part, row-major; none where there are no labels.
+#[must_use]
+pub fn holding(part: &Part) -> Vec<bool> {
+    let Targets::Labels { flags, names } = &part.data.targets else { return vec![] };
+    let of = |&row: &usize| &flags[row * names.len()..(row + 1) * names.len()];
+    part.rows.iter().flat_map(of).map(|&flag| flag == 1).collect()
+}
+
+/// The probabilities and the truth of one label.
+pub(super) fn column(
+    p: &[f64],
+    truth: &[bool],
+    labels: usize,
+    label: usize,
+) -> (Vec<f64>, Vec<bool>) {
+    p.iter().copied().zip(truth.iter().copied()).skip(label).step_by(labels.max(1)).unzip()
+}
+
+/// −ln p of the truth.
+fn loss(p: f64) -> f64 {
+    -libm::log(p.max(f64::MIN_POSITIVE))
+}
+
+/// Whether losses become less by more than a standard error of the difference: a few rows that are surely wrong say little
+/// about the others.
+fn helps(before: &[f64], after: &[f64]) -> bool {
+    let n = before.len() as f64;
+    let gains = || before.iter().zip(after).map(|(before, after)| before - after);
     let mean = gains().sum::<f64>() / n;
     let square = gains().map(|gain| (gain - mean) * (gain - mean)).sum::<f64>();
     mean > (square / n / n).sqrt()

@@ -5,10 +5,11 @@ use thalweg_data::random::{permutation, spread};
 use thalweg_data::{Dataset, Encoding, Features, Raw, Targets};
 use thalweg_nn::Dag;
 
-use super::calibration::Calibration;
+use super::calibration::{Calibration, holding};
 use super::error::RunError;
 use super::insights::Importance;
-use crate::{Metrics, Part, Trainer};
+use super::labels;
+use crate::{LabelCounts, Metrics, Part, Trainer};
 
 /// Rows that are judged at most.
 const ROWS: usize = 2_000;
@@ -85,7 +86,7 @@ fn measure(
     part: &Part,
 ) -> Result<f64, RunError> {
     let mut scores = Vec::new();
-    let keep = calibration.threshold != 0.5;
+    let keep = calibration.threshold != 0.5 || !calibration.thresholds.is_empty();
     let metrics = trainer.examine(part, ROWS, &mut |batch| {
         if keep {
             scores.extend_from_slice(batch);
@@ -98,6 +99,12 @@ fn measure(
             let hits = p.chunks_exact(2).zip(labels);
             let hits = hits.filter(|(row, label)| calibration.said(row) as i64 == **label);
             hits.count() as f64 / labels.len() as f64
+        }
+        (Metrics::Labels(_), Targets::Labels { names, .. }) if keep => {
+            let (p, truth) = (calibration.shares(&scores), holding(part));
+            let mut counts = LabelCounts::new(names.len());
+            labels::count(&mut counts, &p, &truth, names.len(), calibration);
+            counts.finish(0.0).accuracy
         }
         (metrics, _) => metrics.accuracy().unwrap_or(0.0),
     })

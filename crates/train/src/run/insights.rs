@@ -24,6 +24,8 @@ pub struct Insights {
     pub judged: String,
     /// Of classifiers.
     pub classification: Option<ClassificationStory>,
+    /// Of networks that say which labels hold.
+    pub labels: Option<LabelsStory>,
     /// Of networks that say numbers.
     pub regression: Option<RegressionStory>,
     /// Of sets or intervals that are to hold the truth with a probability.
@@ -176,6 +178,56 @@ pub struct ThresholdStory {
     pub at_value: f64,
 }
 
+/// How a network does that says which labels hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LabelsStory {
+    /// Label by label.
+    pub labels: Vec<LabelStory>,
+    /// The rows that the network was most wrong about, all labels together.
+    pub most_wrong: Vec<Example>,
+    /// Some rows as they come, for samples that can be shown.
+    pub samples: Vec<Example>,
+    /// Receiver operating characteristic of each label: false against true positives.
+    pub roc: Vec<Curve>,
+    /// Recall against precision.
+    pub precision_recall: Vec<Curve>,
+    /// Stated against observed probability of all labels together, before and after calibration.
+    pub calibration: Option<CalibrationStory>,
+    /// What the thresholds were chosen for, on the validation rows, label by label.
+    pub metric: String,
+}
+
+/// How a network does with one label.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LabelStory {
+    /// Its name.
+    pub name: String,
+    /// Rows that have it, of the judged ones.
+    pub support: u64,
+    /// Their share.
+    pub share: f64,
+    /// Of the rows that were said to have it, the share that do.
+    pub precision: f64,
+    /// Of the rows that have it, the share that was found.
+    pub recall: f64,
+    /// F1.
+    pub f1: f64,
+    /// The area under the ROC curve, where there is something to tell apart.
+    pub auc: Option<f64>,
+    /// The area under the curve of precision against recall, likewise.
+    pub average_precision: Option<f64>,
+    /// From more than which probability on it is said.
+    pub threshold: f64,
+    /// What the thresholds were chosen for, on the judged rows, with this threshold.
+    pub at_value: f64,
+    /// The same at 0.5.
+    pub at_half: f64,
+    /// Of the rows that have it, the share whose set for 0.9 holds it; `None` where no row has it or there are no sets.
+    pub held: Option<f64>,
+}
+
 /// How a network does that says numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -189,8 +241,8 @@ pub struct RegressionStory {
 /// Sets or intervals that are to hold the truth with a probability.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
-    /// The probability asked for, the share of judged rows whose truth was held, and the mean size: classes in a set, or
-    /// the width of an interval.
+    /// The probability asked for, the share of judged rows whose truth was held (of labels: the share of all labels that
+    /// hold), and the mean size: classes or labels in a set, or the width of an interval.
     pub levels: Vec<[f64; 3]>,
 }
 

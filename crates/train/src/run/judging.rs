@@ -6,7 +6,7 @@ use thalweg_data::{Scaling, Targets};
 use thalweg_nn::Dag;
 
 use super::baselines::{baselines, rivals};
-use super::calibration::Calibration;
+use super::calibration::{Calibration, holding};
 use super::checkpoint::Budget;
 use super::data::{PartName, RunData};
 use super::error::RunError;
@@ -14,6 +14,7 @@ use super::importance::importance;
 use super::insights::{
     CalibrationStory, ClassificationStory, Insights, Intervals, RegressionStory, ThresholdStory,
 };
+use super::labels;
 use super::model::ModelFile;
 use super::session::figures;
 use super::stories::{self, Answered};
@@ -22,7 +23,7 @@ use crate::judge::calibration::{self, bins, expected_error, stated};
 use crate::judge::conformal;
 use crate::judge::curves::Ranking;
 use crate::judge::threshold::{self, Metric, Tuned};
-use crate::{ClassCounts, Classification, Metrics, Part, Probabilities, Trainer};
+use crate::{ClassCounts, Classification, LabelCounts, Metrics, Part, Probabilities, Trainer};
 
 /// Scores that are ranked at most, of all classes together.
 const RANKED: usize = 20_000_000;
@@ -94,7 +95,8 @@ pub(super) fn judge(
             true => found = baselines(&data.encoding, train, valid.as_ref(), Some(judged)),
             false => notes.push("for lack of time compared with no baseline".into()),
         }
-        insights.baselines = rivals(&found, &figures(Some(&answers.metrics)));
+        insights.baselines =
+            rivals(&found, &figures(Some(&answers.metrics)), compared(task, metric));
         let answered =
             Answered { data, part: judged, scores: &answers.scores, calibration: &calibration };
         match &answers.metrics {
@@ -103,10 +105,14 @@ pub(super) fn judge(
                 tell(&mut story, &calibration, tuned, judged, &answers.scores);
                 insights.classification = Some(story);
             }
+            Metrics::Labels(scores) => insights.labels = Some(answered.labels(scores)),
             Metrics::Regression(_) => insights.regression = Some(answered.regression()),
             _ => {}
         }
-        insights.intervals = intervals(&calibration, judged, &answers.scores);
+        insights.intervals = match task {
+            Task::Multilabel => labels::intervals(&LEVELS, &calibration, judged, &answers.scores),
+            _ => intervals(&calibration, judged, &answers.scores),
+        };
         let shuffles = 3 * judged.data.features.width() * judged.rows.len().min(2_000);
         if budget.is_enough_for(shuffles.min(400_000)) {
             insights.importance = importance(trainer, &data.encoding, &calibration, judged)?;
@@ -114,6 +120,14 @@ pub(super) fn judge(
     }
     let metrics = [trained, valid_answers.map(|a| a.metrics), test_answers.map(|a| a.metrics)];
     Ok(Judged { metrics, calibration, tuned, baselines: found, notes })
+}
+
+/// The figure by which a network is compared with what needs none, if they have it: of labels that of the metric.
+fn compared(task: Task, metric: Metric) -> &'static str {
+    match (task, metric) {
+        (Task::Multilabel, Metric::F1) => "f1_macro",
+        _ => "accuracy",
+    }
 }
 
 fn some_of<'a>(whole: Option<Part<'a>>, rows: &'a [usize]) -> Option<Part<'a>> {
@@ -161,19 +175,31 @@ fn measure(
     calibration: &Calibration,
 ) -> Result<Metrics, RunError> {
     let two = task == Task::Classification && calibration.threshold != 0.5;
-    let (mut counts, mut done) = (ClassCounts::new(2), 0);
+    let several = task == Task::Multilabel && !calibration.thresholds.is_empty();
+    let names = part.data.targets.names().map_or(0, <[String]>::len);
+    let (mut counts, mut labels) = (ClassCounts::new(2), LabelCounts::new(names));
+    let mut done = 0;
     let batch = trainer.evaluation_batch(&part.data.features)?;
     let metrics = trainer.examine(part, batch, &mut |batch| {
-        if let (true, Targets::Classes { labels, .. }) = (two, &part.data.targets) {
-            let rows = &part.rows[done..done + batch.len() / 2];
-            let labels: Vec<i64> = rows.iter().map(|&row| labels[row]).collect();
-            count(&mut counts, &calibration.probabilities(batch, 2), &labels, calibration);
-            done += rows.len();
+        let rows = done..done + batch.len() / names.max(1);
+        done = rows.end;
+        match &part.data.targets {
+            Targets::Classes { labels, .. } if two => {
+                let labels: Vec<i64> = part.rows[rows].iter().map(|&row| labels[row]).collect();
+                count(&mut counts, &calibration.probabilities(batch, 2), &labels, calibration);
+            }
+            Targets::Labels { .. } if several => {
+                let truth = holding(&Part { rows: &part.rows[rows], ..*part });
+                let p = calibration.shares(batch);
+                labels::count(&mut labels, &p, &truth, names, calibration);
+            }
+            _ => {}
         }
     })?;
-    Ok(match two {
-        true => Metrics::Classification(counts.finish(metrics.loss())),
-        false => metrics,
+    Ok(match metrics {
+        Metrics::Classification(plain) if two => Metrics::Classification(counts.finish(plain.loss)),
+        Metrics::Labels(plain) if several => Metrics::Labels(labels.finish(plain.loss)),
+        metrics => metrics,
     })
 }
 
@@ -188,6 +214,9 @@ fn count(counts: &mut ClassCounts, p: &[f64], labels: &[i64], calibration: &Cali
 /// The metrics of a classification with its threshold, and how good its probabilities are; others as they are.
 fn refined(metrics: Metrics, logits: &[f32], part: &Part, calibration: &Calibration) -> Metrics {
     match (metrics, &part.data.targets) {
+        (Metrics::Labels(plain), Targets::Labels { .. }) => {
+            Metrics::Labels(labels::refined(plain, logits, part, calibration))
+        }
         (Metrics::Classification(plain), Targets::Classes { labels, names }) => {
             let labels: Vec<i64> = part.rows.iter().map(|&row| labels[row]).collect();
             let (classes, half) = (names.len(), plain.accuracy);

@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 use thalweg_data::random::spread;
 use thalweg_data::{Encoding, Scaling, Targets};
 
+use super::baselines::label_figures;
 use crate::judge::linear::{Design, Linear, Truth};
-use crate::{ClassCounts, LabelCounts, Part, RegressionSums};
+use crate::{ClassCounts, Part, RegressionSums};
 
 /// Rows that are read together.
 const READ_AT_ONCE: usize = 256;
@@ -307,17 +308,7 @@ fn figures(
         }
         Targets::Labels { names, .. } => {
             let scores: Vec<f32> = said.iter().map(|&z| z as f32).collect();
-            let mut flags = vec![0.0; scores.len()];
-            judged.data.targets.fill_values(judged.rows, &mut flags).ok()?;
-            let mut counts = LabelCounts::new(names.len());
-            counts.add(&scores, &flags);
-            let found = counts.finish(loss / names.len().max(1) as f64);
-            json!({
-                "accuracy": found.accuracy,
-                "f1_micro": found.f1_micro,
-                "hamming": found.hamming,
-                "loss": found.loss,
-            })
+            label_figures(judged, &scores, Some(loss / names.len().max(1) as f64))
         }
         Targets::Values { dims, .. } => {
             let mut truth = vec![0.0; judged.rows.len() * dims];

@@ -26,6 +26,7 @@ mod importance;
 pub mod init;
 pub mod insights;
 pub mod judging;
+mod labels;
 pub mod layers;
 mod linear;
 mod memory;

@@ -18,7 +18,7 @@ use super::task::Task;
 use crate::{Sample, TrainError, Trainer};
 
 /// The format of `model.json` that this version writes, and the greatest that it reads.
-pub const FORMAT: u64 = 3;
+pub const FORMAT: u64 = 4;
 
 /// What `model.json` holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -91,8 +91,8 @@ impl Model {
     }
 
     /// What the network says of some rows: for a classification the probability of each class (the softmax of what it
-    /// puts out, over the temperature), for labels that of each label (the sigmoid), for a sequence that of each class at
-    /// each place, else numbers in the units of the targets.
+    /// puts out, over the temperature), for labels that of each label (the sigmoid, likewise), for a sequence that of each
+    /// class at each place, else numbers in the units of the targets.
     ///
     /// # Errors
     /// [`RunError::Fit`] where the samples are of another shape; [`RunError::Train`].
@@ -103,11 +103,18 @@ impl Model {
         rows: &[usize],
     ) -> Result<Value, RunError> {
         self.check(features, source)?;
-        let outputs = self.trainer.predict(features, rows, &self.file.scaling)?;
+        let mut outputs = self.trainer.predict(features, rows, &self.file.scaling)?;
+        if self.file.task == Task::Multilabel {
+            // As they are judged: thresholds part the same rows.
+            if let Some(logits) = outputs.as_mut_slice::<f32>() {
+                let p = self.file.calibration.shares(logits);
+                logits.iter_mut().zip(p).for_each(|(z, p)| *z = p as f32);
+            }
+            return Ok(outputs);
+        }
         let width = outputs.shape().last().copied().unwrap_or(0);
         let outputs = Tensor::constant(outputs);
         let shares = match self.file.task {
-            Task::Multilabel => outputs.sigmoid(),
             // One logit for two classes: that of the second.
             Task::Classification if width == 1 => {
                 let outputs = Tensor::concat(&[outputs.zeros_like(), outputs], 1);

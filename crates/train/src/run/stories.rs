@@ -13,13 +13,13 @@ use crate::judge::curves::{Ranking, thinned};
 use crate::{Classification, Part};
 
 /// Examples that are shown.
-const EXAMPLES: usize = 12;
+pub(super) const EXAMPLES: usize = 12;
 /// Points of a scatter plot.
 const POINTS: usize = 1_000;
 /// Points of a curve.
-const CURVE: usize = 200;
+pub(super) const CURVE: usize = 200;
 /// Classes that have curves.
-const CURVES: usize = 10;
+pub(super) const CURVES: usize = 10;
 /// Classes that are named where targets are described.
 const NAMED: usize = 6;
 /// The stream of the choice of points.
@@ -199,7 +199,7 @@ impl Answered<'_> {
         places.into_iter().map(shown).collect()
     }
 
-    fn example(&self, place: usize) -> Example {
+    pub(super) fn example(&self, place: usize) -> Example {
         let row = self.part.rows[place];
         Example { row: place, ..example(&self.data.encoding, self.part.data, row) }
     }

@@ -6,7 +6,7 @@ use thalweg_train::Part;
 use thalweg_train::judge::calibration::{
     bins, brier, expected_error, log_loss, probabilities, stated, temperature,
 };
-use thalweg_train::judge::conformal::set;
+use thalweg_train::judge::conformal::{Strangeness, set};
 use thalweg_train::judge::curves::Ranking;
 use thalweg_train::judge::linear::{Design, Linear, Truth};
 use thalweg_train::judge::threshold::Metric;
@@ -153,4 +153,32 @@ fn a_calibration_is_learned_and_kept_to_the_bit() {
     // Few rows teach nothing.
     let few = Part { rows: &all[..10], ..part };
     assert!(learn(&few, &logits[..20]).is_none());
+}
+
+#[test]
+fn sets_hold_each_label_that_is_true() {
+    // Label 0 holds for every second row, label 1 for every fifth; the scores say so, label 1 too quietly.
+    let truth: Vec<bool> = (0..400).flat_map(|row| [row % 2 == 0, row % 5 == 0]).collect();
+    let p: Vec<f64> = (0..400)
+        .flat_map(|row| {
+            let wave = f64::from(row * 37 % 100) / 250.0;
+            [
+                if row % 2 == 0 { 0.9 - wave } else { wave },
+                if row % 5 == 0 { 0.4 - wave } else { 0.0 },
+            ]
+        })
+        .collect();
+    let strangeness =
+        (0..2).map(|label| Strangeness::of_label(&p, 2, &truth, label)).collect::<Vec<_>>();
+    assert_eq!(strangeness.iter().map(|s| s.rows).collect::<Vec<_>>(), [200, 80]);
+    let calibration = Calibration { rows: 400, strangeness, ..Calibration::default() };
+    let mut held = [0; 2];
+    for (p, truth) in p.chunks(2).zip(truth.chunks(2)) {
+        let set = calibration.holding_set(p, 0.9);
+        assert!(calibration.holding(p).iter().all(|label| set.contains(label)));
+        set.into_iter().filter(|&label| truth[label]).for_each(|label| held[label] += 1);
+    }
+    assert!(held[0] >= 180 && held[1] >= 72, "{held:?}");
+    // Of 80 rows that have label 1 no set can promise 99.9 %: it is always there.
+    assert!(calibration.holding_set(&[0.0, 0.0], 0.999).contains(&1));
 }

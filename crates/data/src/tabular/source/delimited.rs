@@ -125,7 +125,8 @@ fn parse(
     place: &Place,
     skip: bool,
 ) -> Result<Rows, DataError> {
-    match is_plain(&block.text, delimiter) {
+    // Lines are known to the other way alone.
+    match !head.checksums && is_plain(&block.text, delimiter) {
         true => cut(block, delimiter, head, place, skip),
         false => read_records(&block, delimiter, head, place, skip),
     }
@@ -138,7 +139,8 @@ fn is_plain(text: &str, delimiter: u8) -> bool {
     let quoted = quotes(delimiter) && bytes.contains(&b'"');
     let lone =
         || bytes.ends_with(b"\r") || bytes.windows(2).any(|two| two[0] == b'\r' && two[1] != b'\n');
-    !quoted && !text.starts_with('\u{feff}') && !(bytes.contains(&b'\r') && lone())
+    let marked = text.starts_with('\u{feff}');
+    !(quoted || marked || bytes.contains(&b'\r') && lone())
 }
 
 /// The rows of a plain block. Cells are places in its text: nothing is copied.
@@ -256,12 +258,23 @@ fn read_records(
         if record.len() == columns.len() {
             columns.iter_mut().zip(&record).for_each(|(texts, cell)| texts.push(cell.trim()));
             rows.at.push(line);
+            if head.checksums {
+                let end = reader.position().byte() as usize;
+                rows.checksums.push(checksum(&block.text, record.position(), end));
+            }
         } else if record.iter().any(|cell| !cell.trim().is_empty()) {
             rows.refuse(head, ragged(record.len(), head, place.clone().line(line)))?;
         }
     }
     rows.columns = columns.into_iter().map(Cells::Text).collect();
     Ok(rows)
+}
+
+/// The CRC-32 of the line, or the lines, of a record that ends before `end`, without line ends around it.
+fn checksum(text: &str, start: Option<&csv::Position>, end: usize) -> u32 {
+    let start = start.map_or(0, |at| at.byte() as usize);
+    let line = text.get(start..end).unwrap_or_default();
+    crc32fast::hash(line.trim_matches(['\r', '\n']).as_bytes())
 }
 
 /// The lines before the record that is read from a position, which may be before empty lines.
@@ -312,6 +325,8 @@ mod tests {
             columns: ["a", "b", "c"].map(String::from).to_vec(),
             header: false,
             skip_bad: true,
+            checksums: false,
+            first: Place::default(),
         };
         let pieces = [
             ",",

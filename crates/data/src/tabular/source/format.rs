@@ -132,7 +132,7 @@ fn same(columns: &[String], head: &Head, place: Place) -> Result<(), DataError> 
     let (ours, theirs) = (columns.join(", "), head.columns.join(", "));
     Err(DataError::content(
         place,
-        format!("the columns are {ours}, those of the first file are {theirs}"),
+        format!("the columns are {ours}, those of {} are {theirs}", head.first),
         "files that make one table have the same columns; name one file, or move the others \
         elsewhere",
     ))

@@ -24,10 +24,10 @@ use self::pipeline::{Take, in_order, one_by_one};
 use crate::bad::Bad;
 use crate::detect::Found;
 use crate::error::{DataError, thousands};
-use crate::files::Files;
 use crate::options::SourceOptions;
 use crate::place::Place;
 use crate::source::found;
+use crate::split::TestRows;
 use crate::tabular::chunk::{Cells, Chunk};
 
 /// A table in one file or in several.
@@ -45,6 +45,10 @@ struct Head {
     header: bool,
     /// Whether rows that cannot be read are left out.
     skip_bad: bool,
+    /// Whether the checksums of lines are wanted.
+    checksums: bool,
+    /// The first file, for messages.
+    first: Place,
 }
 
 /// Some rows of a file.
@@ -53,6 +57,8 @@ pub(crate) struct Rows {
     pub(crate) columns: Vec<Cells>,
     /// Where each row is: the line it begins in, or its number from 1 where there are no lines.
     at: Vec<u64>,
+    /// The CRC-32 of the line of each row, where it is wanted and there are lines of cells.
+    checksums: Vec<u32>,
     /// The rows that were left out.
     bad: Vec<DataError>,
     /// What one should know of the file.
@@ -61,7 +67,8 @@ pub(crate) struct Rows {
 
 impl TableSource {
     /// The table at a path: in a file, or in all tables of a folder, of a zip, or of a path with stars in its last part,
-    /// which have the same columns. Of `options` those are used that say how tables are read: `header` and `skip_bad`.
+    /// which have the same columns. Of `options` those are used that say how tables are read: `header`, `skip_bad` and
+    /// `test`, of which the rows may be known by checksum.
     ///
     /// ```no_run
     /// # use thalweg_data::{SourceOptions, tabular::source::TableSource};
@@ -77,22 +84,17 @@ impl TableSource {
     /// # Errors
     /// There is no such path and no table in it, the first one is empty or has two columns of one name.
     pub fn open(spec: &str, options: &SourceOptions) -> Result<TableSource, DataError> {
-        TableSource::at(&found(spec)?, options.header, options.skip_bad)
+        TableSource::at(&found(spec)?, options.header, options)
     }
 
-    /// The table at a path. `header` says whether the first line of a text names its columns, where that is known;
-    /// `skip_bad`: rows that cannot be read are left out.
+    /// The table at a path. `header` says whether the first line of a text names its columns, where that is known.
     pub(crate) fn at(
         found: &Found,
         header: Option<bool>,
-        skip_bad: bool,
+        options: &SourceOptions,
     ) -> Result<TableSource, DataError> {
-        TableSource::of(&found.tables()?, header, skip_bad)
-    }
-
-    /// A table in these files.
-    fn of(files: &Files, header: Option<bool>, skip_bad: bool) -> Result<TableSource, DataError> {
-        let files = Location::of(files);
+        let files = Location::of(&found.tables()?);
+        let skip_bad = options.skip_bad;
         let Some(first) = files.first() else {
             return Err(DataError::NoRows { what: "make a table of" });
         };
@@ -104,7 +106,9 @@ impl TableSource {
             let problem = format!("two columns are called '{name}'");
             return Err(DataError::content(first.place().line(1), problem, hint));
         }
-        Ok(TableSource { head: Arc::new(Head { columns, header, skip_bad }), files })
+        let checksums = options.test == Some(TestRows::Crc32);
+        let head = Head { columns, header, skip_bad, checksums, first: first.place() };
+        Ok(TableSource { head: Arc::new(head), files })
     }
 
     /// The names of the columns, or their numbers from 1 where the files do not name them.
@@ -117,6 +121,11 @@ impl TableSource {
     #[must_use]
     pub fn has_header(&self) -> bool {
         self.head.header
+    }
+
+    /// Whether rows that cannot be read are left out.
+    pub(crate) fn skips_bad(&self) -> bool {
+        self.head.skip_bad
     }
 
     /// Where the table is: its first file.
@@ -160,7 +169,8 @@ impl TableSource {
                 notes.extend(rows.notes);
                 bad.add(rows.bad);
                 if let Some(made) = made {
-                    visit(&Chunk { first, rows: count, columns: rows.columns }, made)?;
+                    let Rows { columns, checksums, .. } = rows;
+                    visit(&Chunk { first, rows: count, columns, checksums }, made)?;
                 }
                 first += count as u64;
                 Ok(())
@@ -193,12 +203,12 @@ impl TableSource {
         }
     }
 
-    /// The first rows, at most so many; the others are not read.
+    /// The first rows, at most so many, and one at least; the others are not read.
     ///
     /// # Errors
     /// As [`TableSource::read`], of these rows.
     pub fn head(&self, most: usize) -> Result<Chunk, DataError> {
-        let mut chunk = Chunk { first: 0, rows: 0, columns: Vec::new() };
+        let mut chunk = Chunk { first: 0, rows: 0, columns: Vec::new(), checksums: Vec::new() };
         one_by_one(
             |take| self.jobs(take),
             |rows| {
@@ -207,7 +217,11 @@ impl TableSource {
                 chunk.rows < most
             },
         )?;
-        Ok(chunk)
+        match chunk.rows {
+            // Why there is none, reading all of it says.
+            0 => self.read(&mut |_| Ok(())).and_then(|_| Err(self.no_rows(&Bad::default()))),
+            _ => Ok(chunk),
+        }
     }
 
     /// The rows of all files as jobs.
@@ -220,7 +234,8 @@ impl TableSource {
         Ok(())
     }
 
-    fn no_rows(&self, bad: &Bad) -> DataError {
+    /// What to say where no row is left.
+    pub(crate) fn no_rows(&self, bad: &Bad) -> DataError {
         let (problem, hint): (String, &str) = match (bad.count(), self.head.header) {
             (0, true) => (
                 "there is a line with the names of the columns and no row".into(),
@@ -238,7 +253,14 @@ impl TableSource {
 impl Rows {
     /// None yet, of the file at `place`.
     fn of(place: Place) -> Rows {
-        Rows { place, columns: Vec::new(), at: Vec::new(), bad: Vec::new(), notes: Vec::new() }
+        Rows {
+            place,
+            columns: Vec::new(),
+            at: Vec::new(),
+            checksums: Vec::new(),
+            bad: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// How many there are.
