@@ -261,5 +261,5 @@ fn damaged_recordings_are_named() {
         assert_says(open(text(&zip)), &[&format!("{}: b/bad.wav: ", zip.display()), said]);
     }
     let flat = tree(&[("1.wav", good.clone()), ("2.wav", good)]);
-    assert_says(open(text(flat.path())), &["1.wav", "in no class folder", "label pattern"]);
+    assert_says(open(text(flat.path())), &["1.wav", "in no class folder", "--label-pattern"]);
 }

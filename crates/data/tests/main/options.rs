@@ -62,10 +62,7 @@ fn what_means_nothing_is_refused() {
     assert_says(open_with("digits", &crc32), &["option test", "kind 'idx'"]);
     let audio = SourceOptions { kind: Some(Kind::Audio), ..none() };
     assert_says(open_with("digits", &audio), &["option kind", "'digits' is of kind 'idx'"]);
-    assert_says(
-        open_with(text(folder.path()), &audio),
-        &["none of the 1 files in it is a .wav file"],
-    );
+    assert_says(open_with(text(folder.path()), &audio), &["the one file in it is no .wav file"]);
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn broken_tables_are_named_by_line() {
     );
     let (_folder, path) = one("t.csv", b"1,a b\n2,b c\n");
     let options = SourceOptions { target: Some("class".into()), ..texts() };
-    assert_says(open_with(text(&path), &options), &["no column 'class'", "header = true"]);
+    assert_says(open_with(text(&path), &options), &["no column 'class'", "--header true"]);
     let (_folder, path) = one("t.csv.gz", &gz(b"text,class\na b,x\nb c,y\n")[..30]);
     assert_says(open_with(text(&path), &texts()), &["the gzip stream breaks"]);
     let folder = tree(&[("a.dat", "text,class\na b,x\n")]);
