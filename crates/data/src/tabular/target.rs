@@ -41,6 +41,9 @@ pub struct Target {
 /// Different whole numbers up to which they are taken for classes, and up to which share of the rows.
 const CLASSES: usize = 20;
 const CLASSES_SHARE: f64 = 0.05;
+/// Rows that each of more than three whole numbers needs to be a class: counts, such as those of visits, thin out
+/// towards their greatest, and a class that hardly ever occurs can be neither learned nor dealt to every part.
+const CLASS_ROWS: u64 = 5;
 /// Different texts up to which they are classes, however few rows there are.
 const NAMES: usize = 100;
 /// The share of cells with several labels from which on a target is lists of labels.
@@ -174,12 +177,16 @@ pub(super) fn stratified(cells: &Cells) -> bool {
     different <= STRATA && different as u64 * 3 <= filled && !are_lists(facts.values().into_keys())
 }
 
-/// Whether numbers look like classes: two of them, or few whole ones.
+/// Whether numbers look like classes: two of them, or few whole ones, none of which is rare.
 fn looks_like_classes(facts: &Facts) -> bool {
     let different = facts.different();
-    let few = different <= CLASSES
-        && (different <= 3 || different as f64 <= CLASSES_SHARE * facts.filled as f64);
-    !facts.overflown && (different <= 2 || (few && facts.whole == facts.filled))
+    if facts.overflown || different <= 2 {
+        return !facts.overflown;
+    }
+    let few = different <= 3
+        || (different <= CLASSES && different as f64 <= CLASSES_SHARE * facts.filled as f64);
+    let common = || facts.values().values().all(|&[all, _]| all >= CLASS_ROWS);
+    facts.whole == facts.filled && few && (different <= 3 || common())
 }
 
 /// Whether some cells list several labels.
@@ -195,6 +202,19 @@ fn are_lists<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_numbers_of_which_some_are_rare_are_counts() {
+        let look = |rare: usize| {
+            let cells = (0..200).map(|row| f64::from(row % 4)).chain(vec![9.0; rare]);
+            let cells = Cells::Numbers(cells.collect());
+            let mut facts = Facts::new(false);
+            facts.add(&cells, 0, &vec![Part::Train; cells.len()]);
+            (looks_like_classes(&facts), stratified(&cells))
+        };
+        assert_eq!(look(CLASS_ROWS as usize), (true, true));
+        assert_eq!(look(CLASS_ROWS as usize - 1), (false, false));
+    }
 
     #[test]
     fn lists_of_labels() {
