@@ -55,7 +55,7 @@ fn flags_say_how_a_table_is_learned() {
     };
     let columns = || -> Vec<(String, String)> {
         let model = place.json("run/model.json");
-        let columns = model["encoding"]["table"]["columns"].as_array().cloned().unwrap_or_default();
+        let columns = model["encoding"]["columns"].as_array().cloned().unwrap_or_default();
         let word = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_string();
         columns.iter().map(|c| (word(&c["name"]), word(&c["reason"]))).collect()
     };
@@ -89,6 +89,41 @@ fn flags_say_how_a_table_is_learned() {
         let done = place.thalweg(&[&QUICK[..], flags].concat());
         assert!(done.code == Some(2) && done.err.contains(says), "{flags:?}: {}", done.err);
     }
+}
+
+#[test]
+fn a_program_of_ones_own_gets_the_same_answers() {
+    use thalweg::{Cell, Model};
+    let place = Place::new();
+    table(&place, "t.csv", 200);
+    let numbers = [9.5, 0.3, 5.2];
+    let new: String = numbers.map(|size| format!("{size},red\n")).concat();
+    fs::write(place.path("new.csv"), format!("size,colour\n{new}")).expect("written");
+    let rows = numbers.map(|size| [("size", Cell::from(size)), ("colour", "red".into())]);
+    place.ok(&[&QUICK[..], &["--drop", "day,house", "--out", "kinds"]].concat());
+    let printed = place.ok(&["predict", "kinds", "new.csv", "--proba"]).out;
+    let mut model = Model::load(place.path("kinds")).expect("a run");
+    assert_eq!((model.target(), model.classes().len()), ("kind", 2));
+    let said = model.predict(&rows).expect("answers");
+    for (line, said) in printed.lines().skip(1).zip(&said) {
+        let own = format!("{},{},{}", said.answer, said.scores[0], said.scores[1]);
+        assert_eq!(line, own);
+    }
+    assert_eq!(said.len(), 3);
+
+    // A number, of what is left without the column that tells it.
+    let regression = ["--target", "size", "--drop", "day,house", "--out", "sizes"];
+    place.ok(&[&QUICK[..], &regression].concat());
+    fs::write(place.path("new.csv"), "colour,kind\nred,big\nblue,\n").expect("written");
+    let rows = [
+        [("colour", Cell::from("red")), ("kind", "big".into())],
+        [("colour", "blue".into()), ("kind", Cell::Missing)],
+    ];
+    let printed = place.ok(&["predict", "sizes", "new.csv"]).out;
+    let mut model = Model::load(place.path("sizes")).expect("a run");
+    let said = model.predict(&rows).expect("answers");
+    let own: Vec<&str> = said.iter().map(|said| said.answer.as_str()).collect();
+    assert_eq!(printed.lines().skip(1).collect::<Vec<_>>(), own);
 }
 
 #[test]
