@@ -256,14 +256,22 @@ impl Findings {
                 ));
             }
         }
-        if self.missing > 0 {
+        let within = self.missing - self.ends;
+        let mut ways = Vec::new();
+        if self.ends > 0 {
+            ways.push(format!("{} at an end are left out", thousands(self.ends)));
+        }
+        if within > 0 {
+            let count = thousands(within);
+            ways.push(format!("for {count} the number before is taken, but none is forecast"));
+        }
+        if !ways.is_empty() {
             notes.push(format!(
-                "{} of {} rows have nothing in column '{}': {} at an end are left out; for others \
-                the number before is taken, but none of them is forecast",
+                "{} of {} rows have nothing in column '{}': {}",
                 thousands(self.missing),
                 thousands(self.rows),
                 table.columns()[column],
-                thousands(self.ends)
+                ways.join("; ")
             ));
         }
         notes
