@@ -209,7 +209,8 @@ mod tests {
             let cells = (0..200).map(|row| f64::from(row % 4)).chain(vec![9.0; rare]);
             let cells = Cells::Numbers(cells.collect());
             let mut facts = Facts::new(false);
-            facts.add(&cells, 0, &vec![Part::Train; cells.len()]);
+            let glance = Glance::of(&cells, &[], true);
+            facts.add(glance, &cells, 0, &vec![Part::Train; cells.len()]);
             (looks_like_classes(&facts), stratified(&cells))
         };
         assert_eq!(look(CLASS_ROWS as usize), (true, true));
