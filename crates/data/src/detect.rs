@@ -242,6 +242,9 @@ fn table_kind(table: &TableSource, options: &SourceOptions) -> Result<Kind, Data
     }
     let head = table.head(HEAD)?;
     let last = names.len() - 1;
+    if head.columns.iter().any(|cells| names_files(cells, &table.folder())) {
+        return Ok(Kind::Table);
+    }
     let is_numeric = |column: usize| is_numeric(&head, column);
     if options.target.is_none()
         && last <= 1
@@ -286,6 +289,15 @@ fn is_numeric(head: &Chunk, column: usize) -> bool {
     let cells = &head.columns[column];
     let mut filled = (0..head.rows).filter(|&row| !cells.is_missing(row)).peekable();
     filled.peek().is_some() && filled.all(|row| cells.number(row).is_some())
+}
+
+/// Whether the cells of a column are paths of images or of recordings, and some of the first ones are there.
+fn names_files(cells: &Cells, folder: &Path) -> bool {
+    const LOOKED_AT: usize = 20;
+    let known = [endings(Kind::Images), endings(Kind::Audio)].concat();
+    let filled = || (0..cells.len()).filter(|&row| !cells.is_missing(row));
+    filled().all(|row| has(&cells.text(row), &known))
+        && filled().take(LOOKED_AT).any(|row| folder.join(&*cells.text(row)).is_file())
 }
 
 /// Whether three of four cells are different.

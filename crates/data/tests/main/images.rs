@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::codecs::gif::GifEncoder;
 use image::{Delay, Frame, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use thalweg_data::{
-    Encoding, Features, Raw, Size, SourceOptions, open, open_as, open_features, open_with,
+    Encoding, Features, Kind, Raw, Size, SourceOptions, open, open_as, open_features, open_with,
 };
 
 use crate::files::*;
@@ -288,6 +288,11 @@ fn bad_cells_of_pictures_and_recordings_are_named_or_left_out() {
         let options = SourceOptions { skip_bad: true, ..SourceOptions::default() };
         let loaded = open_with(text(&path), &options).unwrap();
         assert_eq!(loaded.train.rows(), 28);
+        // A table of files and classes alone is one of files too, not of texts.
+        let two: String = (0..30).map(|i| format!("{i}.{end},{}\n", i % 2)).collect();
+        let two = put(folder.path(), "two.csv", format!("file,class\n{two}").as_bytes());
+        let two = open_with(text(&two), &options).unwrap();
+        assert_eq!((kept(&two).kind(), two.train.rows()), (Kind::Table, 28));
         let parts = loaded.parts.as_ref().unwrap();
         assert_eq!(parts.train.len() + parts.valid.len() + parts.test.len(), 28);
         let note = loaded.notes.iter().find(|note| note.contains("left out")).unwrap();
