@@ -110,6 +110,7 @@ fn judged(args: &Args, model: &Model) -> Result<(Dataset, Vec<usize>, String), F
     let source = args.data.as_deref().unwrap_or_default();
     let file = &model.file;
     let loaded = open_as(source, &file.encoding, &file.classes, &file.source)?;
+    loaded.notes.iter().for_each(output::remark);
     let (data, what) = match loaded.test {
         Some(test) => (test, format!("the test part of {source}")),
         None => (loaded.train, source.to_string()),

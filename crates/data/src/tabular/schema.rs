@@ -82,6 +82,9 @@ impl Layout {
     }
 }
 
+/// Rows that do not fit: their places in a chunk, and what is wrong.
+type Refused = Vec<(usize, DataError)>;
+
 impl Table {
     /// Where the numbers of each column begin in a row, with the column; those that are left out are not among them.
     #[must_use]
@@ -140,7 +143,7 @@ impl Table {
         keep: &mut Vec<usize>,
         folder: &Path,
         skip_bad: bool,
-    ) -> Result<(Vec<f32>, Vec<(usize, DataError)>), DataError> {
+    ) -> Result<(Vec<f32>, Refused), DataError> {
         let width = self.layout.width();
         let mut out = vec![0.0; keep.len() * width];
         let mut refused = BTreeMap::new();
