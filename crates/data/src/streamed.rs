@@ -1,7 +1,7 @@
 //! Samples that are too many for memory: decoded from their files whenever they are needed.
 //!
 //! The first samples are kept decoded, as many as memory may hold; the others are decoded on background threads, a few
-//! megabytes at a time, and a batch that was announced by [`Streamed::prefetch`] while something else is done. What a
+//! megabytes at a time, and a batch that was announced by `Streamed::prefetch` while something else is done. What a
 //! sample is made of is the same in either way, so no bit of a result depends on how much is kept.
 
 use std::fmt;

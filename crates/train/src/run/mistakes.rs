@@ -1,6 +1,6 @@
 //! What is wrong in a draft, in words: the key, the layer that said it, and the nearest name that exists.
 
-use thalweg_data::suggest;
+use thalweg_data::{split_hint, suggest};
 use toml::{Table, Value};
 
 use super::draft::{Draft, Layer, SHORT};
@@ -13,7 +13,7 @@ const SETTINGS: &str =
 impl Draft {
     /// Says in our words what serde found: the key, the layer that has it, the nearest name.
     pub(super) fn explain(&self, error: &toml::de::Error) -> RunError {
-        let message = error.message().to_string();
+        let (message, said) = split_hint(error.message());
         // Rust's names of types say nothing to others.
         let message =
             [("usize", "a whole number ≥ 0"), ("u64", "a whole number ≥ 0"), ("f64", "a number")]
@@ -52,7 +52,7 @@ impl Draft {
         let key = text.lines().find_map(|line| line.trim().strip_prefix("in `")?.strip_suffix('`'));
         let key = key.unwrap_or_default();
         let what = if key.is_empty() { message } else { format!("{key}: {message}") };
-        self.problem(key, what, String::new())
+        self.problem(key, what, said)
     }
 
     /// The dotted key that is, or whose value is, `word`, and the origin of the topmost layer that has it.
