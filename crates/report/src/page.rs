@@ -94,6 +94,16 @@ pub enum Block {
         /// Each sample.
         cards: Vec<Card>,
     },
+    /// Pictures, each above what was made of it.
+    Pairs {
+        /// Each of them.
+        pairs: Vec<Pair>,
+    },
+    /// A text with its own lines.
+    Text {
+        /// The text.
+        text: String,
+    },
     /// A drawing that is not a plot.
     Drawing {
         /// An `<svg>` element, made here.
@@ -199,6 +209,17 @@ pub struct Card {
     pub right: bool,
     /// Column and cell.
     pub cells: Vec<(String, String)>,
+}
+
+/// A picture and what was made of it, PNGs in base 64.
+#[derive(Debug, Serialize)]
+pub struct Pair {
+    /// Which row it is.
+    pub row: String,
+    /// The picture.
+    pub given: String,
+    /// What was made of it.
+    pub made: String,
 }
 
 impl Page {

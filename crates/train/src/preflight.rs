@@ -66,7 +66,8 @@ impl<N: Network> Fit<'_, N> {
     fn try_out(&mut self, limit: Duration) -> Result<(Vec<Check>, Duration), TrainError> {
         let began = Instant::now();
         let rows = self.batches.epoch(0).next().unwrap_or_default();
-        let mut checks = vec![self.gradients(&rows)];
+        let mut checks = Vec::new();
+        let first = self.without_gradient(&rows);
         let (kind, options, train) = (self.goal.kind, self.options, self.train);
         let (compiled, cpu, store) = self.program(Place::Last, rows.len())?;
         feed(compiled, train, options, kind, 1, &rows)?;
@@ -83,22 +84,15 @@ impl<N: Network> Fit<'_, N> {
                 break;
             }
         }
-        checks.insert(
-            0,
-            initial_loss(
-                &self.trainer.loss,
-                kind,
-                matches!(self.trainer.aim, Aim::Scaled(_)),
-                losses[0],
-            ),
-        );
+        let scaled = matches!(self.trainer.aim, Aim::Scaled(_));
+        checks.push(initial_loss(&self.trainer.loss, kind, scaled, losses[0]));
+        checks.push(self.gradients(first, &rows));
         checks.push(one_batch(&losses, rows.len()));
         Ok((checks, step))
     }
 
-    /// Whether every parameter that is trained gets a gradient.
-    fn gradients(&mut self, rows: &[usize]) -> Check {
-        let name = "gradients".to_string();
+    /// The parameters that get no gradient from these rows.
+    fn without_gradient(&mut self, rows: &[usize]) -> Vec<String> {
         let mut without = self.trainer.unreached.clone();
         let seen = self.look(rows);
         let zero = seen.iter().flat_map(|seen| &seen.grads).filter(|(_, grad)| *grad == 0.0);
@@ -107,6 +101,18 @@ impl<N: Network> Fit<'_, N> {
                 without.push(parameter.clone());
             }
         }
+        without
+    }
+
+    /// Whether every parameter that is trained gets a gradient: those of `first` did not before the first step. What stands
+    /// before a layer whose weights begin at 0 learns from the second step on, and is looked at again.
+    fn gradients(&mut self, mut first: Vec<String>, rows: &[usize]) -> Check {
+        let name = "gradients".to_string();
+        if !first.is_empty() {
+            let now = self.without_gradient(rows);
+            first.retain(|parameter| now.contains(parameter));
+        }
+        let without = first;
         match without.is_empty() {
             true => {
                 let saw = "every parameter gets one".to_string();

@@ -97,6 +97,11 @@ fn texts_are_continued() {
     let loss = valid["loss"].as_f64().expect("a loss");
     assert!((bits * std::f64::consts::LN_2 - loss).abs() < 1e-9 && valid["perplexity"].is_f64());
     assert!(summary["baselines"]["unigram"]["bits_per_token"].as_f64().is_some_and(|x| x > 1.0));
+    // What it writes for its page, it writes again.
+    let [text, again] =
+        ["run", "again"].map(|run| place.json(&format!("{run}/report.json"))["text"].take());
+    assert_eq!(text["text"].as_str().map(|text| text.chars().count()), Some(300), "{text}");
+    assert_eq!((&text["temperature"], &text), (&0.8.into(), &again));
     let written = place.ok(&["generate", "run", "--prompt", "the ", "--tokens", "20"]).out;
     assert!(written.starts_with("the ") && written.len() > 20, "{written}");
     let refused = place.thalweg(&["predict", "run", "book.txt"]);
@@ -117,6 +122,17 @@ fn series_are_forecast() {
     // Every season the numbers are six higher.
     assert_eq!((&naive["season"], naive["rmse"].as_f64()), (&6.into(), Some(6.0)));
     assert!(summary["baselines"]["last_value"]["rmse"].is_f64());
+    // The last fifth: all of what came, and of each forecast the first and the last number.
+    let forecast = place.json("run/report.json")["forecast"].take();
+    let points = |name: &str| -> Vec<[f64; 2]> {
+        serde_json::from_value(forecast[name].clone()).expect("points")
+    };
+    let came = (96..120).map(|i| [(i - 95) as f64, value(i) as f64]);
+    assert_eq!(points("truth"), came.collect::<Vec<_>>());
+    for (name, steps) in [("near", 1..=22), ("far", 3..=24)] {
+        let steps: Vec<f64> = steps.map(f64::from).collect();
+        assert_eq!(points(name).iter().map(|point| point[0]).collect::<Vec<_>>(), steps);
+    }
     let predicted = place.ok(&["predict", "run", "sales.csv"]).out;
     let lines: Vec<&str> = predicted.lines().collect();
     assert_eq!((lines[0], lines.len()), ("sold_1,sold_2,sold_3", 2));
@@ -252,6 +268,15 @@ fn autoencoders_need_no_labels() {
         assert!(summary["test"]["rmse"].is_f64() && summary["test"]["accuracy"].is_null());
         let evaluated = last(&place.ok(&["evaluate", "run", "--json"]).out);
         assert_eq!(evaluated["metrics"]["rmse"], summary["test"]["rmse"]);
+        let shown = place.json("run/report.json")["reconstructions"].take();
+        let shown: Vec<Value> = serde_json::from_value(shown).expect("a list");
+        assert_eq!(shown.len(), 8.min(summary["test"]["rows"].as_u64().unwrap_or(0) as usize));
+        for pair in &shown {
+            for picture in [&pair["given"], &pair["made"]] {
+                assert!(picture.as_str().is_some_and(|text| text.starts_with("iVBOR")), "{pair}");
+            }
+            assert!(pair["given"] != pair["made"], "{pair}");
+        }
         let predicted = place.ok(&["predict", "run", "shapes"]).out;
         assert_eq!(predicted.lines().next().map(|line| line.split(',').count()), Some(16));
     }

@@ -112,10 +112,19 @@ fn score(run: &Run) -> Option<String> {
 fn comparison(run: &Run) -> Option<String> {
     let rivals = run.rivals();
     let better: Vec<&Rival> = rivals.iter().filter(|rival| !rival.beaten).collect();
-    let say =
-        |rival: &Rival| format!("{} ({})", rival.name, figure_value(&rival.metric, rival.value));
+    let main = run.main_figure().map_or("", |(figure, _)| figure);
+    let say = |rival: &Rival| {
+        let [value, network] = [rival.value, rival.network].map(|x| figure_value(&rival.metric, x));
+        match rival.metric == main {
+            true => format!("{} ({value})", rival.name),
+            false => {
+                let figure = figure_name(&rival.metric).replace('_', " ");
+                format!("{} ({figure} {value}, of the network {network})", rival.name)
+            }
+        }
+    };
     if better.is_empty() {
-        let best = best(&rivals)?;
+        let best = best(&rivals, main)?;
         return Some(match rivals.len() {
             1 => format!("That is better than what needs no network: {}.", say(best)),
             _ => format!("That is better than the best of what needs no network: {}.", say(best)),
@@ -128,12 +137,14 @@ fn comparison(run: &Run) -> Option<String> {
     ))
 }
 
-/// The one that is hardest to beat.
-fn best(rivals: &[Rival]) -> Option<&Rival> {
+/// The one that is hardest to beat by the main figure; where none is compared by that, by the figure of the first.
+fn best<'a>(rivals: &'a [Rival], main: &str) -> Option<&'a Rival> {
     let order = |a: &&Rival, b: &&Rival| a.value.total_cmp(&b.value);
-    match less_is_better(&rivals.first()?.metric) {
-        true => rivals.iter().min_by(order),
-        false => rivals.iter().max_by(order),
+    let first = rivals.iter().find(|rival| rival.metric == main).or(rivals.first())?;
+    let alike = rivals.iter().filter(|rival| rival.metric == first.metric);
+    match less_is_better(&first.metric) {
+        true => alike.min_by(order),
+        false => alike.max_by(order),
     }
 }
 
@@ -145,9 +156,10 @@ pub fn tiles(run: &Run) -> Vec<Tile> {
     };
     let part = run.judged();
     let (figures, rivals) = (&run.summary[part], run.rivals());
+    let main = run.main_figure().map_or("", |(figure, _)| figure);
     for key in ["accuracy", "f1_macro", "bits_per_token", "perplexity", "rmse", "mae", "r2"] {
         if let Some(value) = figures[key].as_f64() {
-            let note = best(&rivals).filter(|rival| rival.metric == key);
+            let note = best(&rivals, main).filter(|rival| rival.metric == key);
             let note = note.map_or(format!("{part} rows"), |rival| {
                 format!("{}: {}", rival.name, figure_value(key, rival.value))
             });

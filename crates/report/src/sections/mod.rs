@@ -10,6 +10,7 @@ mod network;
 mod reproduce;
 mod results;
 mod values;
+mod works;
 
 use thalweg_train::run::insights::{Check, Example, Status};
 use thalweg_train::run::{RunError, VERSION};
@@ -31,6 +32,9 @@ pub fn page(run: &Run) -> Result<Page, RunError> {
         belief::curves(run)?,
         belief::calibration(run)?,
         values::section(run)?,
+        works::forecast(run)?,
+        works::reconstructions(run),
+        works::text(run),
         belief::intervals(run),
         results::importance(run),
         classes::samples(run),

@@ -31,10 +31,18 @@ pub fn section(run: &Run) -> Result<Section, RunError> {
     if !run.insights.network_reason.is_empty() {
         blocks.push(prose(run.insights.network_reason.as_str()));
     }
-    blocks.push(Block::Drawing { svg: svg(&nodes) });
+    let drawing = svg(&nodes);
+    let framed = match drawing.contains("class=\"times\"") {
+        true => {
+            " A frame with, say, 3 × stands for layers that come three times in a row and are drawn once."
+        }
+        false => "",
+    };
+    blocks.push(Block::Drawing { svg: drawing });
     let about = "From the input above to the output below. Boxes in colour hold what is learned; beside each is how many \
                  numbers that are, and the shape of what comes out of it for one row. Arcs skip layers.";
-    Ok(Section { id: "network", title: "The network", about: about.into(), blocks })
+    let about = format!("{about}{framed}");
+    Ok(Section { id: "network", title: "The network", about, blocks })
 }
 
 /// What was tried before training.

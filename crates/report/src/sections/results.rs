@@ -69,8 +69,9 @@ pub fn section(run: &Run) -> Section {
     let mut blocks = vec![Block::Table(figures(&parts, run.model.task == Task::Multilabel))];
     let rivals = run.rivals();
     if !rivals.is_empty() {
-        blocks.push(heading("Beside what needs no network"));
-        blocks.push(Block::Table(baselines(&rivals, run.judged())));
+        let judged = run.judged();
+        blocks.push(heading(format!("Beside what needs no network, on the {judged} rows")));
+        blocks.push(Block::Table(baselines(&rivals)));
     }
     let told = &run.insights.data.parts;
     if told.iter().any(|part| !part.targets.is_empty()) {
@@ -117,24 +118,19 @@ fn figures(parts: &[(&str, &Value)], labels: bool) -> Table {
     )
 }
 
-fn baselines(rivals: &[Rival], judged: &str) -> Table {
-    let metric = rivals.first().map_or("", |rival| rival.metric.as_str());
-    let network = rivals.first().map(|rival| {
-        let value = figure_value(&rival.metric, rival.network);
-        vec!["this network".to_string(), value, String::new()]
-    });
+fn baselines(rivals: &[Rival]) -> Table {
+    // Not all of them are compared by the same figure.
     let row = |rival: &Rival| {
+        let [value, network] = [rival.value, rival.network].map(|x| figure_value(&rival.metric, x));
         let verdict = if rival.beaten { "beaten" } else { "not beaten" };
-        vec![rival.name.clone(), figure_value(&rival.metric, rival.value), verdict.into()]
+        let figure = figure_name(&rival.metric).replace('_', " ");
+        vec![rival.name.clone(), figure, value, network, verdict.into()]
     };
+    let header = ["predictor", "figure", "its value", "network", "outcome"];
     Table {
-        header: vec![
-            "predictor".into(),
-            format!("{} ({judged})", figure_name(metric).replace('_', " ")),
-            String::new(),
-        ],
-        numbers: vec![false, true, false],
-        rows: network.into_iter().chain(rivals.iter().map(row)).collect(),
+        header: header.map(String::from).to_vec(),
+        numbers: vec![false, false, true, true, false],
+        rows: rivals.iter().map(row).collect(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use thalweg_report::{page, write};
 use thalweg_train::run::RunError;
-use thalweg_train::run::insights::{Curve, Example, Insights, LabelStory, LabelsStory};
+use thalweg_train::run::insights::{Curve, Example, Insights, LabelStory, LabelsStory, Rival};
 
 use crate::support::{EVIL, digits, full, with};
 use crate::xml::{check, drawings};
@@ -24,6 +24,9 @@ fn a_full_page_has_every_section() {
         "ranking",
         "calibration",
         "values",
+        "forecast",
+        "reconstructions",
+        "text",
         "intervals",
         "importance",
         "samples",
@@ -45,6 +48,9 @@ fn a_full_page_has_every_section() {
         "E. Alpaydin and C. Kaynak",
         "thalweg train digits --epochs 3",
         "[train.optimizer]",
+        "said 3 steps before",
+        "what was made of row 3",
+        "Drawn with seed 7 at temperature 0.8",
         "data:image/png;base64,iVBOR",
         "8,320 parameters",
         "PASS",
@@ -125,11 +131,37 @@ fn a_network_that_is_not_better_says_so() {
 }
 
 #[test]
+fn each_baseline_has_its_own_figure() {
+    let mut insights = full();
+    // One that is compared by another figure than the main one is not hardest to beat for that.
+    insights.baselines.push(Rival {
+        name: "the frequency of each token alone".into(),
+        metric: "bits_per_token".into(),
+        value: 4.25,
+        network: 2.5,
+        beaten: true,
+        ..Rival::default()
+    });
+    let run = with(digits(), &insights);
+    let page = page(run.path()).unwrap();
+    let row = |words: &str| {
+        let mut rows = page.lines().filter(|line| line.starts_with("<tr>"));
+        rows.find(|line| line.contains(words)).unwrap().to_string()
+    };
+    let [bits, share] = ["the frequency of each token", "the most frequent class"].map(row);
+    for words in ["bits a token", "4.25", "2.5"] {
+        assert!(bits.contains(words), "{words} is missing in {bits}");
+    }
+    assert!(page.contains("is better than the best of what needs no network: always saying"));
+    assert!(!bits.contains('%') && share.contains("accuracy") && share.contains('%'), "{share}");
+}
+
+#[test]
 fn drawings_are_well_formed_and_finite() {
     let run = with(digits(), &full());
     let page = page(run.path()).unwrap();
     let drawings = drawings(&page);
-    assert_eq!(drawings.len(), 10, "3 curves, 2 + 2 + 2 plots, 1 network");
+    assert_eq!(drawings.len(), 11, "3 curves, 2 + 2 + 2 + 1 plots, 1 network");
     for drawing in drawings {
         check(drawing).unwrap_or_else(|wrong| panic!("{wrong} in {drawing}"));
         assert!(!drawing.contains("NaN") && !drawing.contains("inf"), "{drawing}");

@@ -7,7 +7,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use thalweg_train::run::insights::{
     CalibrationStory, Check, ClassificationStory, ColumnStory, Curve, DataStory, Example, Finding,
-    Importance, Insights, Intervals, PartStory, RegressionStory, Rival, Status, ThresholdStory,
+    ForecastStory, Importance, Insights, Intervals, PartStory, ReconstructionStory,
+    RegressionStory, Rival, Status, TextStory, ThresholdStory,
 };
 use thalweg_train::run::{Draft, RunFolder, Session};
 
@@ -132,6 +133,14 @@ pub fn full() -> Insights {
             points: (0..200).map(f64::from).map(|i| [i, i + 9.0 * (i * 1.7).sin()]).collect(),
             most_wrong: vec![example(5, "12.5")],
         }),
+        forecast: Some(ForecastStory {
+            horizon: 3,
+            truth: (1..=40).map(f64::from).map(|i| [i, (i * 0.4).sin()]).collect(),
+            near: (1..=38).map(f64::from).map(|i| [i, (i * 0.4).sin() * 0.9]).collect(),
+            far: (3..=40).map(f64::from).map(|i| [i, (i * 0.4).sin() * 0.7]).collect(),
+        }),
+        reconstructions: vec![ReconstructionStory { row: 3, given: DOT.into(), made: DOT.into() }],
+        text: Some(TextStory { text: format!("It was\n{EVIL}"), temperature: 0.8, seed: 7 }),
         intervals: Some(Intervals { levels: vec![[0.8, 0.81, 1.2], [0.95, 0.947, 1.9]] }),
         importance: ["pixel 12", EVIL]
             .map(|column| Importance {

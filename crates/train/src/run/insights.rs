@@ -28,6 +28,12 @@ pub struct Insights {
     pub labels: Option<LabelsStory>,
     /// Of networks that say numbers.
     pub regression: Option<RegressionStory>,
+    /// Of networks that forecast a series.
+    pub forecast: Option<ForecastStory>,
+    /// Of networks that put pictures together again: some, and what the network makes of them.
+    pub reconstructions: Vec<ReconstructionStory>,
+    /// Of language models: what it writes.
+    pub text: Option<TextStory>,
     /// Of sets or intervals that are to hold the truth with a probability.
     pub intervals: Option<Intervals>,
     /// How much each column matters, the most important first.
@@ -236,6 +242,41 @@ pub struct RegressionStory {
     pub points: Vec<[f64; 2]>,
     /// The rows that the network was most wrong about.
     pub most_wrong: Vec<Example>,
+}
+
+/// A series as it went on, and what was said before. Points are a step, from 1, and a number.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ForecastStory {
+    /// Numbers of a forecast.
+    pub horizon: usize,
+    /// What came, of at most some 300 steps.
+    pub truth: Vec<[f64; 2]>,
+    /// What was said one step before.
+    pub near: Vec<[f64; 2]>,
+    /// What was said as many steps before as a forecast has.
+    pub far: Vec<[f64; 2]>,
+}
+
+/// A picture and what a network makes of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ReconstructionStory {
+    /// Its number in its part, from 0.
+    pub row: usize,
+    /// The picture, a PNG in base 64.
+    pub given: String,
+    /// What was made of it, likewise.
+    pub made: String,
+}
+
+/// What a language model wrote by itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TextStory {
+    /// The text.
+    pub text: String,
+    /// What the logits were divided by.
+    pub temperature: f64,
+    /// What the draws depended on.
+    pub seed: u64,
 }
 
 /// Sets or intervals that are to hold the truth with a probability.

@@ -2,7 +2,7 @@
 //! knowing of the judged rows written down as [`Insights`].
 
 use serde_json::Value;
-use thalweg_data::{Scaling, Targets};
+use thalweg_data::{Encoding, Scaling, Targets};
 use thalweg_nn::Dag;
 
 use super::baselines::{baselines, rivals};
@@ -19,6 +19,7 @@ use super::model::ModelFile;
 use super::session::figures;
 use super::stories::{self, Answered};
 use super::task::Task;
+use super::works;
 use crate::judge::calibration::{self, bins, expected_error, stated};
 use crate::judge::conformal;
 use crate::judge::curves::Ranking;
@@ -108,6 +109,16 @@ pub(super) fn judge(
             Metrics::Labels(scores) => insights.labels = Some(answered.labels(scores)),
             Metrics::Regression(_) => insights.regression = Some(answered.regression()),
             _ => {}
+        }
+        insights.forecast = answered.forecast();
+        if task == Task::Reconstruction {
+            insights.reconstructions = works::reconstructions(trainer, judged)?;
+        }
+        if let Encoding::Language(language) = &data.encoding
+            && task == Task::LanguageModel
+            && budget.is_enough_for(works::ROWS)
+        {
+            insights.text = works::text(trainer, language);
         }
         insights.intervals = match task {
             Task::Multilabel => labels::intervals(&LEVELS, &calibration, judged, &answers.scores),

@@ -39,6 +39,7 @@ pub mod session;
 mod slopes;
 mod stories;
 pub mod task;
+mod works;
 mod writer;
 
 pub use calibration::Calibration;

@@ -128,6 +128,11 @@ fn a_pre_flight_sees_what_will_go_wrong() {
     let gradients = of(&found, "gradients");
     assert_eq!(gradients.status, Status::Warn);
     assert!(gradients.saw.contains("1.weight"), "{}", gradients.saw);
+    // A layer whose weights begin at 0 lets gradients through from the second step on.
+    let mut trainer = classifier(mlp(8, 10), adam());
+    trainer.bind(&digits().train().data.features, 0).unwrap();
+    set(&mut trainer, "3.weight", 0.0);
+    assert_eq!(of(&preflight(&mut trainer, 0.01), "gradients").status, Status::Pass);
     // Weights that are far too large.
     let mut trainer = classifier(mlp(8, 10), adam());
     trainer.bind(&digits().train().data.features, 0).unwrap();
