@@ -56,7 +56,7 @@ struct Walk {
 
 impl Walk {
     #[track_caller]
-    pub(super) fn new(plan: &Plan, layer: usize, reverse: bool) -> Walk {
+    fn new(plan: &Plan, layer: usize, reverse: bool) -> Walk {
         let hidden = plan.hidden;
         let inputs = if layer == 0 { plan.inputs } else { hidden * plan.directions() };
         let rows = plan.cell.gates() * hidden;
