@@ -89,6 +89,18 @@ fn texts_to_classify() {
 }
 
 #[test]
+fn spaces_around_cells_mean_nothing() {
+    let columns = [
+        texts("colour", |i| [" red", "blue ", "  green "][i % 3].into(), 60),
+        numbers("size", |i| (i * i % 17) as f64 * 0.5, 60),
+        texts("kind", |i| [" a", "b "][i % 5 / 3].into(), 60),
+    ];
+    let options = SourceOptions { target: Some("kind".into()), ..Default::default() };
+    let loaded = same(&columns, Kind::Table, &options);
+    assert_eq!(loaded.train.targets.names(), Some(&["a".to_string(), "b".to_string()][..]));
+}
+
+#[test]
 fn ratings() {
     let columns = [
         numbers("user_id", |i| (i % 9) as f64, 80),
