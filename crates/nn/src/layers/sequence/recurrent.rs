@@ -78,7 +78,7 @@ macro_rules! layers {
                 self.with(|plan| plan.bidirectional = true)
             }
 
-            /// [`Dropout`] between the layers, none behind the last.
+            /// [`Dropout`](crate::layers::Dropout) between the layers, none behind the last.
             #[track_caller]
             #[must_use]
             pub fn dropout(self, p: f64) -> $name {
