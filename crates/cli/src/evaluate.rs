@@ -9,7 +9,9 @@ use thalweg_train::run::judging::examine;
 use thalweg_train::run::model::read_config;
 use thalweg_train::run::session::figures;
 use thalweg_train::run::{Draft, Model, Task};
-use thalweg_train::{ClassScores, Classification, LabelScores, Metrics, Part, Probabilities};
+use thalweg_train::{
+    ClassScores, Classification, LabelScores, Labels, Metrics, Part, Probabilities,
+};
 
 use crate::failure::Failure;
 use crate::output::{self, commands, count, number, percent, table};
@@ -47,10 +49,8 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     output::line(format!("{what}: {} rows", count(metrics.rows())))?;
     match &metrics {
         Metrics::Classification(scores) => print_classes(scores, &model.file.classes)?,
+        Metrics::Labels(scores) => print_labels(scores, &model.file.classes)?,
         _ => {
-            if let Metrics::Labels(scores) = &metrics {
-                print_labels(&scores.classes, &model.file.classes)?;
-            }
             let figures = figures(Some(&metrics));
             let named = figures.as_object().into_iter().flatten();
             let rows = named.filter(|(name, _)| *name != "rows").map(|(name, value)| {
@@ -156,14 +156,26 @@ fn of(found: &Probabilities) -> Vec<Vec<String>> {
         some("calibration error", Some(percent(found.calibration_error))),
         some("threshold", found.threshold.map(|threshold| format!("{threshold:.3}"))),
         some("accuracy at 0.5", found.accuracy_at_half.map(percent)),
+        some("micro F1 at 0.5", found.f1_micro_at_half.map(percent)),
+        some("macro F1 at 0.5", found.f1_macro_at_half.map(percent)),
     ];
     lines.into_iter().flatten().collect()
 }
 
-/// A line for each label.
-fn print_labels(scores: &[LabelScores], names: &[String]) -> Result<(), Failure> {
+/// The figures of all labels together, and a line for each.
+fn print_labels(scores: &Labels, names: &[String]) -> Result<(), Failure> {
+    let figures = [
+        vec!["all labels right".to_string(), percent(scores.accuracy)],
+        vec!["micro F1".to_string(), percent(scores.f1_micro)],
+        vec!["macro F1".to_string(), percent(scores.f1_macro)],
+        vec!["Hamming".to_string(), number(scores.hamming)],
+        vec!["loss".to_string(), number(scores.loss)],
+    ];
+    let figures = figures.into_iter().chain(scores.probabilities.iter().flat_map(of));
+    output::line(format!("\n{}", table(&["", ""], figures).trim_start()))?;
+
     let area = |area: Option<f64>| area.map_or_else(|| "-".into(), |area| format!("{area:.4}"));
-    let lines = names.iter().zip(scores).map(|(name, label)| {
+    let lines = names.iter().zip(&scores.classes).map(|(name, label)| {
         let LabelScores { support, precision, recall, f1, auc, average_precision, .. } = *label;
         let shares = [label.share, precision, recall, f1].map(percent);
         let rest = [area(auc), area(average_precision), format!("{:.3}", label.threshold)];

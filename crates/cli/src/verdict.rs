@@ -136,18 +136,19 @@ fn answers(insights: &Insights, calibration: &Calibration, tuned: Option<&Tuned>
 /// From when on labels are said.
 fn thresholds(story: &LabelsStory, judged: &str) -> String {
     let metric = story.metric.replace('_', " ");
-    let own = story.labels.iter().filter(|label| label.threshold != 0.5);
-    let n = own.clone().count();
+    let own = story.tuned();
+    let n = own.len();
     if n == 0 {
         return format!(
             "every label is said from 0.5 on: no other threshold gains more {metric} on the validation rows than chance \
              does"
         );
     }
-    let mean =
-        |value: fn(&LabelStory) -> f64| percent(own.clone().map(value).sum::<f64>() / n as f64);
-    let mut named: Vec<String> = (own.clone().take(6))
-        .map(|label| format!("{} {:.3}", label.name, label.threshold))
+    let mean = |value: fn(&LabelStory) -> f64| {
+        percent(own.iter().map(|&label| value(label)).sum::<f64>() / n as f64)
+    };
+    let mut named: Vec<String> = (own.iter().take(6))
+        .map(|label| format!("{} {:.3}", label.name, label.scores.threshold))
         .collect();
     named.extend((n > named.len()).then(|| format!("{} more", n - named.len())));
     format!(

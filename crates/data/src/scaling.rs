@@ -94,6 +94,13 @@ impl Scaling {
         ((unit - f64::from(self.mean[i])) / f64::from(self.std[i])) as f32
     }
 
+    /// The share of the full scale that became `scaled` at place `i` of a sample.
+    #[must_use]
+    pub fn share(&self, scaled: f32, i: usize) -> f32 {
+        let i = if self.mean.len() == 1 { 0 } else { i };
+        scaled * self.std[i] + self.mean[i]
+    }
+
     /// Scales one sample of floats.
     pub(crate) fn apply(&self, sample: &[f32], out: &mut [f32]) {
         if self.changes_nothing() {

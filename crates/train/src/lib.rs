@@ -32,8 +32,8 @@ pub use history::{
     BatchReport, Control, EpochReport, History, Observer, Stopped, Timing, TrainScores,
 };
 pub use metrics::{
-    ClassCounts, ClassScores, Classification, LabelCounts, LabelProbabilities, LabelScores, Labels,
-    Metrics, PlaceCounts, Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
+    ClassCounts, ClassScores, Classification, LabelCounts, LabelScores, Labels, Metrics,
+    PlaceCounts, Probabilities, Reconstruction, Regression, RegressionSums, Sequences,
 };
 pub use options::{BatchSize, Extension, FitOptions};
 pub use part::Part;

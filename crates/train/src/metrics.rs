@@ -4,7 +4,7 @@ mod labels;
 
 use serde::{Deserialize, Serialize};
 
-pub use labels::{LabelCounts, LabelProbabilities, LabelScores, Labels};
+pub use labels::{LabelCounts, LabelScores, Labels};
 
 /// How well a network does on some rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,17 +52,17 @@ pub struct Classification {
     pub probabilities: Option<Probabilities>,
 }
 
-/// How good the probabilities of a classifier are, whatever class is then said.
+/// How good the probabilities of classes or of labels are, whatever is then said.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Probabilities {
     /// The area under the ROC curve: of two classes of the second, of more the mean of each class against the others
-    /// that there are rows to tell from. Absent where there are none.
+    /// that there are rows to tell from, of labels the mean over labels likewise. Absent where there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auc: Option<f64>,
     /// Average precision, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub average_precision: Option<f64>,
-    /// The mean −ln p of the truth, with the temperature; `loss` is without.
+    /// The mean −ln p of the truth over rows (and labels), with the temperature; `loss` is without.
     pub loss_calibrated: f64,
     /// The Brier score, with the temperature.
     pub brier: f64,
@@ -71,9 +71,15 @@ pub struct Probabilities {
     /// From more than which probability on the second of two classes was said, where that is not 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// The accuracy at 0.5, where the threshold is another one.
+    /// The accuracy at 0.5, where the threshold, or that of some label, is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy_at_half: Option<f64>,
+    /// Of labels, the micro F1 at 0.5, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1_micro_at_half: Option<f64>,
+    /// Of labels, the macro F1 at 0.5, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f1_macro_at_half: Option<f64>,
 }
 
 /// How well one class is predicted.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::Twins;
 use crate::tabular::chunk::is_missing;
+use crate::tabular::number;
 
 /// The share of cells that look like numbers from which on a column may be meant as one.
 const DRESSED: f64 = 0.95;
@@ -106,10 +107,10 @@ impl Seen {
             let next = known.len() as u32 + 1;
             codes.push(if is_missing(cell) { 0 } else { *known.entry(cell).or_insert(next) });
             if nature == Nature::Number {
-                let number = cell.parse().ok().filter(|number: &f64| number.is_finite());
+                let number = number::finite(cell);
                 numbers.push(number.unwrap_or(f64::NAN));
             } else if !is_missing(cell) {
-                let plain = cell.parse::<f64>().is_ok();
+                let plain = number::parse(cell).is_some();
                 figures += usize::from(plain || is_dressed(cell));
                 if !plain && dressed.is_none() && is_dressed(cell) {
                     dressed = Some(cell.to_string());

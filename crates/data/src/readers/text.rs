@@ -9,7 +9,8 @@ use crate::features::{Features, Raw};
 use crate::options::{Level, SourceOptions, Transform};
 use crate::samples::{check_classes, class_ids, class_names};
 use crate::source::Loaded;
-use crate::tabular::whole::{Whole, number};
+use crate::tabular::number;
+use crate::tabular::whole::Whole;
 use crate::targets::Targets;
 use crate::vocabulary::{PAD, UNKNOWN, Vocabulary};
 
@@ -162,7 +163,7 @@ fn answers(
             Answers::Signs(signs)
         }
         None => {
-            let numbers = rows.iter().map(|&row| number(table.cell(row, target)));
+            let numbers = rows.iter().map(|&row| number::finite(table.cell(row, target)));
             match numbers.collect::<Option<Vec<f64>>>() {
                 Some(numbers) if !are_classes(&numbers) => Answers::Numbers,
                 _ => Answers::Cells,

@@ -291,15 +291,31 @@ impl Number {
         }
     }
 
-    /// What a number becomes.
+    /// What a number becomes: u/√(1 + (u/3)²) of the distance u from the median in scales, which never passes 3.
     #[must_use]
     pub fn scaled(&self, x: f64) -> f32 {
         let u = (x - f64::from(self.median)) / f64::from(self.scale);
         // Far out the quotient would be of two infinities.
         let u = u.clamp(-1e6, 1e6);
-        (u / (1.0 + u * u / 9.0).sqrt()) as f32
+        (u / (1.0 + u * u / (FAR * FAR)).sqrt()) as f32
+    }
+
+    /// The number that was scaled so, as near as `f32` comes.
+    #[must_use]
+    pub fn unscaled(&self, scaled: f32) -> f64 {
+        let bent = f64::from(scaled).clamp(-FAR + 1e-6, FAR - 1e-6);
+        let u = bent / (1.0 - bent * bent / (FAR * FAR)).sqrt();
+        let x = u * f64::from(self.scale) + f64::from(self.median);
+        // What f32 and the way back leave of a zero.
+        match x.abs() < 1e-6 * f64::from(self.scale) {
+            true => 0.0,
+            false => x,
+        }
     }
 }
+
+/// What numbers come to, however far out they are.
+const FAR: f64 = 3.0;
 
 /// A quantile of ascending numbers, linear between neighbours; 0 of none.
 pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {

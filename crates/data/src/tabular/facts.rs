@@ -168,7 +168,7 @@ impl Facts {
     pub(super) fn text(&mut self, cell: &str, row: u64) {
         self.filled += 1;
         self.bytes += cell.len() as u64;
-        match number::parse(cell).filter(|number| number.is_finite()) {
+        match number::finite(cell) {
             Some(number) => {
                 self.padded |= cell.len() > 1
                     && cell.starts_with('0')

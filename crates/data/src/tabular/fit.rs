@@ -6,6 +6,7 @@ use std::path::Path;
 use super::encoder::{Boolean, Category, Encoder, MISSING, Moment, Number, Words, quantile};
 use super::facts::Facts;
 use super::infer::{ColumnType, infer};
+use super::number;
 use super::sample::Sample;
 use super::schema::{Column, ColumnReport, Layout};
 use super::source::TableSource;
@@ -118,7 +119,7 @@ pub(crate) fn fit(
     };
     let (encoder, quantiles, content) = match kind {
         ColumnType::Number => {
-            let found = numbers(&mut cells().filter_map(|cell| cell.parse().ok()));
+            let found = numbers(&mut cells().filter_map(number::parse));
             let number = Number::fit(&found, indicator);
             let [least, most] = facts.range;
             let content = match least <= most {

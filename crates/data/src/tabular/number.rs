@@ -20,6 +20,11 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
     }
 }
 
+/// The finite number that a text is.
+pub(crate) fn finite(text: &str) -> Option<f64> {
+    parse(text).filter(|number| number.is_finite())
+}
+
 /// A number of few digits without exponent: a whole number and a power of ten are both exact, and so the quotient of the
 /// two is the nearest there is (Clinger 1990).
 fn plain(bytes: &[u8]) -> Option<f64> {

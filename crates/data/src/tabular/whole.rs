@@ -2,6 +2,7 @@
 //! of one.
 
 use super::chunk::{Chunk, Texts, is_missing};
+use super::number;
 use super::schema::find;
 use super::source::TableSource;
 use crate::detect::Found;
@@ -104,7 +105,7 @@ impl Whole {
     /// A cell as a finite number.
     pub(crate) fn number(&self, row: usize, column: usize) -> Result<f64, DataError> {
         let cell = self.cell(row, column);
-        number(cell).ok_or_else(|| {
+        number::finite(cell).ok_or_else(|| {
             let found = if cell.is_empty() { "nothing".into() } else { format!("'{cell}'") };
             DataError::content(
                 self.place(row, column),
@@ -118,7 +119,7 @@ impl Whole {
     pub(crate) fn is_numeric(&self, column: usize) -> bool {
         let filled = (0..self.rows).filter(|&row| !self.is_missing(row, column));
         let mut cells = filled.map(|row| self.cell(row, column)).peekable();
-        cells.peek().is_some() && cells.all(|cell| number(cell).is_some())
+        cells.peek().is_some() && cells.all(|cell| number::finite(cell).is_some())
     }
 
     /// Where a cell is.
@@ -146,9 +147,4 @@ impl Whole {
             test.holds(checksum, column.map(|column| self.cell(row, column)))
         })
     }
-}
-
-/// A cell as a finite number.
-pub(crate) fn number(cell: &str) -> Option<f64> {
-    cell.parse().ok().filter(|number: &f64| number.is_finite())
 }

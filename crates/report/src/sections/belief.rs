@@ -109,7 +109,7 @@ pub fn calibration(run: &Run) -> Result<Section, RunError> {
 /// From when on labels are said, in words; the table of labels has each.
 fn thresholds(story: &LabelsStory, run: &Run) -> Block {
     let metric = figure_name(&story.metric).replace('_', " ");
-    let own: Vec<&LabelStory> = story.labels.iter().filter(|l| l.threshold != 0.5).collect();
+    let own = story.tuned();
     if own.is_empty() {
         return prose(format!(
             "Every label is said from a probability of 50 % on: on the validation rows no other threshold gave a {metric} \

@@ -1,5 +1,6 @@
 //! Which classes are taken for which, and the rows that went most wrong.
 
+use thalweg_train::LabelScores;
 use thalweg_train::run::insights::{ClassificationStory, Example, LabelStory, LabelsStory};
 
 use super::{cards, heading, prose, sure};
@@ -108,17 +109,18 @@ fn per_class(story: &ClassificationStory, blocks: &mut Vec<Block>) {
 fn labels(story: &LabelsStory, judged: &str) -> Section {
     let optional = |x: Option<f64>, say: fn(f64) -> String| x.map_or_else(|| "–".into(), say);
     let row = |label: &LabelStory| {
-        let [precision, recall, f1] = [label.precision, label.recall, label.f1].map(percent);
+        let LabelScores { precision, recall, f1, .. } = label.scores;
+        let [precision, recall, f1] = [precision, recall, f1].map(percent);
         vec![
             label.name.clone(),
-            count(label.support),
-            percent(label.share),
+            count(label.scores.support),
+            percent(label.scores.share),
             precision,
             recall,
             f1,
-            optional(label.auc, number),
-            optional(label.average_precision, number),
-            number(label.threshold),
+            optional(label.scores.auc, number),
+            optional(label.scores.average_precision, number),
+            number(label.scores.threshold),
             optional(label.held, percent),
         ]
     };

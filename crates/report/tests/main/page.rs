@@ -1,6 +1,7 @@
 //! The page of a real run, with all insights and with none.
 
 use thalweg_report::{page, write};
+use thalweg_train::LabelScores;
 use thalweg_train::run::RunError;
 use thalweg_train::run::insights::{Curve, Example, Insights, LabelStory, LabelsStory, Rival};
 
@@ -65,14 +66,16 @@ fn a_full_page_has_every_section() {
 fn labels_have_a_section_of_their_own() {
     let label = |name: &str, threshold: f64| LabelStory {
         name: name.into(),
-        support: 12,
-        share: 0.25,
-        auc: Some(0.875),
-        threshold,
+        scores: LabelScores {
+            support: 12,
+            share: 0.25,
+            auc: Some(0.875),
+            threshold,
+            ..LabelScores::default()
+        },
         at_half: 0.5,
         at_value: 0.625,
         held: Some(0.9375),
-        ..LabelStory::default()
     };
     let insights = full();
     let labels = LabelsStory {

@@ -121,13 +121,25 @@ pub fn stated(probabilities: &[f64], classes: usize, labels: &[i64]) -> (Vec<f64
     .unzip()
 }
 
+/// −ln p: the loss where what came had probability p.
+#[must_use]
+pub fn surprise(p: f64) -> f64 {
+    -libm::log(p.max(f64::MIN_POSITIVE))
+}
+
+/// The probability that was given to the truth: whether something holds of which it was said with probability p.
+#[must_use]
+pub fn of_truth(p: f64, holds: bool) -> f64 {
+    if holds { p } else { 1.0 - p }
+}
+
 /// The mean logarithmic loss −ln p of the truth.
 #[must_use]
 pub fn log_loss(probabilities: &[f64], classes: usize, labels: &[i64]) -> f64 {
     let rows = probabilities.chunks_exact(classes.max(1)).zip(labels);
     let loss = |(row, &label): (&[f64], &i64)| {
         let p = usize::try_from(label).ok().and_then(|label| row.get(label)).copied();
-        -libm::log(p.unwrap_or(1.0).max(f64::MIN_POSITIVE))
+        surprise(p.unwrap_or(1.0))
     };
     rows.map(loss).sum::<f64>() / labels.len() as f64
 }

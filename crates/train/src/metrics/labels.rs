@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::share;
+use super::{Probabilities, share};
 
 /// How well labels are predicted, of which any number may hold for a row.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,11 +24,12 @@ pub struct Labels {
     pub classes: Vec<LabelScores>,
     /// How good the probabilities are, where they were looked at.
     #[serde(flatten)]
-    pub probabilities: Option<LabelProbabilities>,
+    pub probabilities: Option<Probabilities>,
 }
 
 /// How well one label is predicted.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LabelScores {
     /// Of the rows that were said to have the label, the share that do: TP/(TP + FP).
     pub precision: f64,
@@ -45,37 +46,11 @@ pub struct LabelScores {
     /// From more than which probability on the label is said.
     pub threshold: f64,
     /// The area under the ROC curve; absent where the label holds for all rows or for none, or was not ranked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auc: Option<f64>,
     /// Average precision, likewise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub average_precision: Option<f64>,
-}
-
-/// How good the probabilities of labels are, whatever is then said.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LabelProbabilities {
-    /// The mean area under the ROC curves of those labels that have one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub auc: Option<f64>,
-    /// The mean of their average precisions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub average_precision: Option<f64>,
-    /// The mean −ln p of the truth over rows and labels, with the temperature; `loss` is without.
-    pub loss_calibrated: f64,
-    /// The Brier score: the mean (p − truth)² over rows and labels, with the temperature.
-    pub brier: f64,
-    /// The expected calibration error over 15 bins of the answers to all labels, with the temperature.
-    pub calibration_error: f64,
-    /// The accuracy at 0.5, where some label has another threshold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub accuracy_at_half: Option<f64>,
-    /// The micro F1 at 0.5, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub f1_micro_at_half: Option<f64>,
-    /// The macro F1 at 0.5, likewise.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub f1_macro_at_half: Option<f64>,
 }
 
 /// Counts of multi-label answers, to which any number of batches is added.

@@ -8,7 +8,7 @@ use thalweg_data::Targets;
 
 use super::task::Task;
 use crate::Part;
-use crate::judge::calibration::{largest, probabilities, shares, temperature};
+use crate::judge::calibration::{largest, of_truth, probabilities, shares, surprise, temperature};
 use crate::judge::conformal::Strangeness;
 use crate::judge::threshold::{Metric, Tuned, tune};
 
@@ -95,7 +95,8 @@ impl Calibration {
         let losses = |temperature| {
             let p = probabilities(logits, classes, temperature);
             let rows = labels.iter().enumerate();
-            rows.map(|(row, &label)| loss(p[row * classes + label as usize])).collect::<Vec<f64>>()
+            rows.map(|(row, &label)| surprise(p[row * classes + label as usize]))
+                .collect::<Vec<f64>>()
         };
         let helps = helps(&losses(1.0), &losses(f64::from(temperature)));
         let temperature = if helps { temperature } else { 1.0 };
@@ -125,8 +126,7 @@ impl Calibration {
         // The labels of a row are not independent of each other; rows are.
         let losses = |temperature| {
             let losses = shares(logits, temperature).into_iter().zip(truth);
-            let losses: Vec<f64> =
-                losses.map(|(p, &holds)| loss(if holds { p } else { 1.0 - p })).collect();
+            let losses: Vec<f64> = losses.map(|(p, &holds)| surprise(of_truth(p, holds))).collect();
             losses.chunks(labels.max(1)).map(|row| row.iter().sum()).collect::<Vec<f64>>()
         };
         let helps = helps(&losses(1.0), &losses(f64::from(temperature)));
@@ -215,11 +215,6 @@ pub(super) fn column(
     label: usize,
 ) -> (Vec<f64>, Vec<bool>) {
     p.iter().copied().zip(truth.iter().copied()).skip(label).step_by(labels.max(1)).unzip()
-}
-
-/// −ln p of the truth.
-fn loss(p: f64) -> f64 {
-    -libm::log(p.max(f64::MIN_POSITIVE))
 }
 
 /// Whether losses become less by more than a standard error of the difference: a few rows that are surely wrong say little

@@ -1,7 +1,7 @@
 //! Rows as people can look at them: the cells of a table, a text, an image.
 
 use thalweg_data::picture::png;
-use thalweg_data::tabular::encoder::{Encoder, Number};
+use thalweg_data::tabular::encoder::Encoder;
 use thalweg_data::{Dataset, Encoding, Raw, Scaling};
 
 use super::insights::Example;
@@ -51,13 +51,13 @@ fn read(encoder: &Encoder, sample: &[f32]) -> String {
     let first = sample.first().copied().unwrap_or(0.0);
     let known = |indicator: bool| !indicator || sample.get(1).is_none_or(|missing| *missing == 0.0);
     match encoder {
-        Encoder::Number(number) if known(number.indicator) => short(unscaled(number, first)),
+        Encoder::Number(number) if known(number.indicator) => short(number.unscaled(first)),
         Encoder::Boolean(_) if first != 0.0 => if first > 0.0 { "yes" } else { "no" }.into(),
         Encoder::Category(category) => {
             category.values.token(first as i64).unwrap_or_default().into()
         }
         Encoder::Time(moment) if known(moment.years.indicator) => {
-            format!("{:.2}", unscaled(&moment.years, first))
+            format!("{:.2}", moment.years.unscaled(first))
         }
         Encoder::Text(words) => {
             let tokens = sample.iter().filter(|id| **id > 0.0);
@@ -65,18 +65,6 @@ fn read(encoder: &Encoder, sample: &[f32]) -> String {
             words.level.join(tokens)
         }
         _ => String::new(),
-    }
-}
-
-/// The number that was scaled so.
-fn unscaled(number: &Number, scaled: f32) -> f64 {
-    let bent = f64::from(scaled).clamp(-2.999_999, 2.999_999);
-    let u = bent / (1.0 - bent * bent / 9.0).sqrt();
-    let x = u * f64::from(number.scale) + f64::from(number.median);
-    // What f32 and the way back leave of a zero.
-    match x.abs() < 1e-6 * f64::from(number.scale) {
-        true => 0.0,
-        false => x,
     }
 }
 
@@ -111,7 +99,7 @@ pub(super) fn base64(bytes: &[u8]) -> String {
 mod tests {
     use thalweg_data::tabular::encoder::Number;
 
-    use super::{base64, short, unscaled};
+    use super::{base64, short};
 
     #[test]
     fn numbers_are_short() {
@@ -124,7 +112,7 @@ mod tests {
     fn a_zero_comes_back_as_zero() {
         let fares = Number { median: 14.4542, scale: 23.0896, indicator: false };
         for (x, text) in [(0.0, "0"), (7.25, "7.25"), (512.3292, "512.33")] {
-            assert_eq!(short(unscaled(&fares, fares.scaled(x))), text);
+            assert_eq!(short(fares.unscaled(fares.scaled(x))), text);
         }
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::LabelScores;
 pub use thalweg_data::checks::{Check, Status};
 
 /// Everything that the report shows and that is in no other file of the run.
@@ -204,28 +206,23 @@ pub struct LabelsStory {
     pub metric: String,
 }
 
+impl LabelsStory {
+    /// The labels that are said from another probability than 0.5 on.
+    #[must_use]
+    pub fn tuned(&self) -> Vec<&LabelStory> {
+        self.labels.iter().filter(|label| label.scores.threshold != 0.5).collect()
+    }
+}
+
 /// How a network does with one label.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LabelStory {
     /// Its name.
     pub name: String,
-    /// Rows that have it, of the judged ones.
-    pub support: u64,
-    /// Their share.
-    pub share: f64,
-    /// Of the rows that were said to have it, the share that do.
-    pub precision: f64,
-    /// Of the rows that have it, the share that was found.
-    pub recall: f64,
-    /// F1.
-    pub f1: f64,
-    /// The area under the ROC curve, where there is something to tell apart.
-    pub auc: Option<f64>,
-    /// The area under the curve of precision against recall, likewise.
-    pub average_precision: Option<f64>,
-    /// From more than which probability on it is said.
-    pub threshold: f64,
+    /// How well it is predicted, of the judged rows.
+    #[serde(flatten)]
+    pub scores: LabelScores,
     /// What the thresholds were chosen for, on the judged rows, with this threshold.
     pub at_value: f64,
     /// The same at 0.5.

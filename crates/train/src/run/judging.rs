@@ -1,6 +1,8 @@
 //! A finished network is judged: measured on every part, its answers calibrated on the validation rows, and what is worth
 //! knowing of the judged rows written down as [`Insights`].
 
+use std::ops::Range;
+
 use serde_json::Value;
 use thalweg_data::{Encoding, Scaling, Targets};
 use thalweg_nn::Dag;
@@ -242,22 +244,19 @@ fn refined(metrics: Metrics, logits: &[f32], part: &Part, calibration: &Calibrat
                 false => Classification { probabilities: None, ..plain },
             };
             let (said, happened) = stated(&p, classes, &labels);
-            let rankings = rankings(&p, classes, &labels);
-            let mean = |area: fn(&Ranking) -> f64| {
-                let areas = rankings.iter().map(|(_, ranking)| area(ranking));
-                let sum: f64 = areas.sum();
-                (!rankings.is_empty()).then(|| sum / rankings.len() as f64)
-            };
+            let rankings = rankings_of_classes(&p, classes, &labels);
             let threshold = other.then(|| f64::from(calibration.threshold));
             Metrics::Classification(Classification {
                 probabilities: Some(Probabilities {
-                    auc: mean(Ranking::auc),
-                    average_precision: mean(Ranking::average_precision),
+                    auc: mean_area(&rankings, Ranking::auc),
+                    average_precision: mean_area(&rankings, Ranking::average_precision),
                     loss_calibrated: calibration::log_loss(&p, classes, &labels),
                     brier: calibration::brier(&p, classes, &labels),
                     calibration_error: expected_error(&bins(&said, &happened)),
                     threshold,
                     accuracy_at_half: threshold.map(|_| half),
+                    f1_micro_at_half: None,
+                    f1_macro_at_half: None,
                 }),
                 ..scores
             })
@@ -266,18 +265,40 @@ fn refined(metrics: Metrics, logits: &[f32], part: &Part, calibration: &Calibrat
     }
 }
 
-/// How each class is ranked against the others, of two the second alone; none where there would be too much to sort.
-pub(super) fn rankings(p: &[f64], classes: usize, labels: &[i64]) -> Vec<(usize, Ranking)> {
-    if p.len() > RANKED {
+/// How well each of `which` is ranked, whose scores and truth `column` tells; none where there would be too much to sort.
+pub(super) fn rankings(
+    which: Range<usize>,
+    rows: usize,
+    column: impl Fn(usize) -> (Vec<f64>, Vec<bool>),
+) -> Vec<(usize, Ranking)> {
+    if which.end.saturating_mul(rows) > RANKED {
         return vec![];
     }
-    let ranked = if classes == 2 { 1..2 } else { 0..classes };
-    let ranking = |class: usize| {
-        let scores: Vec<f64> = p.chunks_exact(classes).map(|row| row[class]).collect();
-        let truth: Vec<bool> = labels.iter().map(|&label| label == class as i64).collect();
-        Some((class, Ranking::new(&scores, &truth)?))
+    let ranking = |one: usize| {
+        let (scores, truth) = column(one);
+        Some((one, Ranking::new(&scores, &truth)?))
     };
-    ranked.filter_map(ranking).collect()
+    which.filter_map(ranking).collect()
+}
+
+/// How each class is ranked against the others, of two the second alone.
+pub(super) fn rankings_of_classes(
+    p: &[f64],
+    classes: usize,
+    labels: &[i64],
+) -> Vec<(usize, Ranking)> {
+    let ranked = if classes == 2 { 1..2 } else { 0..classes };
+    rankings(ranked, labels.len(), |class| {
+        let scores = p.chunks_exact(classes).map(|row| row[class]);
+        let truth = labels.iter().map(|&label| label == class as i64);
+        (scores.collect(), truth.collect())
+    })
+}
+
+/// The mean area under the curves of rankings; none where there are none.
+pub(super) fn mean_area(rankings: &[(usize, Ranking)], area: fn(&Ranking) -> f64) -> Option<f64> {
+    let sum: f64 = rankings.iter().map(|(_, ranking)| area(ranking)).sum();
+    (!rankings.is_empty()).then(|| sum / rankings.len() as f64)
 }
 
 /// Adds calibration and threshold to the story of a classification.

@@ -3,15 +3,14 @@
 use thalweg_data::{Encoding, Targets};
 
 use super::calibration::{Calibration, column, holding};
-use super::insights::{CalibrationStory, Curve, Example, Intervals, LabelStory, LabelsStory};
-use super::stories::{Answered, CURVE, CURVES, EXAMPLES};
-use crate::judge::calibration::{bins, expected_error, shares};
-use crate::judge::curves::{Ranking, thinned};
+use super::insights::{CalibrationStory, Example, Intervals, LabelStory, LabelsStory};
+use super::judging::{mean_area, rankings};
+use super::stories::{Answered, EXAMPLES, curves, worst};
+use crate::judge::calibration::{bins, expected_error, of_truth, shares, surprise};
+use crate::judge::curves::Ranking;
 use crate::judge::threshold;
-use crate::{LabelCounts, LabelProbabilities, LabelScores, Labels, Part};
+use crate::{LabelCounts, LabelScores, Labels, Part, Probabilities};
 
-/// Scores that are ranked at most, of all labels together.
-const RANKED: usize = 20_000_000;
 /// The probability of the sets that are looked at label by label.
 const LEVEL: f64 = 0.9;
 
@@ -46,26 +45,23 @@ pub(super) fn refined(
         count(&mut counts, &p, &truth, labels, calibration);
         found = counts.finish(plain.loss);
     }
-    let mut areas = [vec![], vec![]];
+    let rankings = ranked(&p, &truth, labels);
     for (label, scores) in found.classes.iter_mut().enumerate() {
         scores.threshold = calibration.threshold_of(label);
-        if let Some(ranking) = ranking(&p, &truth, labels, label) {
-            scores.auc = Some(ranking.auc());
-            scores.average_precision = Some(ranking.average_precision());
-            areas[0].extend(scores.auc);
-            areas[1].extend(scores.average_precision);
-        }
     }
-    let mean =
-        |areas: &[f64]| (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64);
+    for (label, ranking) in &rankings {
+        found.classes[*label].auc = Some(ranking.auc());
+        found.classes[*label].average_precision = Some(ranking.average_precision());
+    }
     let n = truth.len().max(1) as f64;
-    let each = || p.iter().zip(&truth).map(|(&p, &holds)| if holds { p } else { 1.0 - p });
-    found.probabilities = Some(LabelProbabilities {
-        auc: mean(&areas[0]),
-        average_precision: mean(&areas[1]),
-        loss_calibrated: each().map(|p| -libm::log(p.max(f64::MIN_POSITIVE))).sum::<f64>() / n,
+    let each = || p.iter().zip(&truth).map(|(&p, &holds)| of_truth(p, holds));
+    found.probabilities = Some(Probabilities {
+        auc: mean_area(&rankings, Ranking::auc),
+        average_precision: mean_area(&rankings, Ranking::average_precision),
+        loss_calibrated: each().map(surprise).sum::<f64>() / n,
         brier: each().map(|p| (1.0 - p) * (1.0 - p)).sum::<f64>() / n,
         calibration_error: expected_error(&bins(&p, &truth)),
+        threshold: None,
         accuracy_at_half: other.then_some(plain.accuracy),
         f1_micro_at_half: other.then_some(plain.f1_micro),
         f1_macro_at_half: other.then_some(plain.f1_macro),
@@ -73,10 +69,9 @@ pub(super) fn refined(
     found
 }
 
-/// How the rows are ranked that have a label; none where there would be too much to sort.
-fn ranking(p: &[f64], truth: &[bool], labels: usize, label: usize) -> Option<Ranking> {
-    let (p, truth) = if p.len() > RANKED { return None } else { column(p, truth, labels, label) };
-    Ranking::new(&p, &truth)
+/// How well the rows are ranked that have a label, label by label.
+fn ranked(p: &[f64], truth: &[bool], labels: usize) -> Vec<(usize, Ranking)> {
+    rankings(0..labels, p.len() / labels.max(1), |label| column(p, truth, labels, label))
 }
 
 /// How often the sets hold the labels that hold, and how large they are.
@@ -127,17 +122,7 @@ impl Answered<'_> {
         };
         let (labels, truth) = (names.len(), holding(self.part));
         let p = self.calibration.shares(self.scores);
-        let curves = |points: fn(&Ranking) -> Vec<[f64; 2]>, area: fn(&Ranking) -> f64| {
-            let rankings = (0..labels).filter_map(|label| {
-                let ranking = ranking(&p, &truth, labels, label)?;
-                Some(Curve {
-                    class: names[label].clone(),
-                    points: thinned(points(&ranking), CURVE),
-                    area: area(&ranking),
-                })
-            });
-            rankings.take(CURVES).collect()
-        };
+        let rankings = ranked(&p, &truth, labels);
         let row = |place: usize| place * labels..(place + 1) * labels;
         let list = |labels: Vec<usize>| {
             let named: Vec<&str> = labels.iter().map(|&label| names[label].as_str()).collect();
@@ -154,8 +139,7 @@ impl Answered<'_> {
         // The most wrong are those whose labels, all together, were the least likely to it.
         let loss = |place: usize| {
             let answers = p[row(place)].iter().zip(&truth[row(place)]);
-            let of_truth = answers.map(|(&p, &holds)| if holds { p } else { 1.0 - p });
-            of_truth.map(|p| -libm::log(p.max(f64::MIN_POSITIVE))).sum::<f64>()
+            answers.map(|(&p, &holds)| surprise(of_truth(p, holds))).sum::<f64>()
         };
         let losses: Vec<f64> = (0..self.part.rows.len()).map(loss).collect();
         let wrong = |&place: &usize| {
@@ -164,9 +148,7 @@ impl Answered<'_> {
             said.len() != known.iter().filter(|&&holds| holds).count()
                 || said.iter().any(|&label| !known[label])
         };
-        let mut most_wrong: Vec<usize> = (0..losses.len()).filter(wrong).collect();
-        most_wrong.sort_by(|&a, &b| losses[b].total_cmp(&losses[a]));
-        most_wrong.truncate(EXAMPLES);
+        let most_wrong = worst((0..losses.len()).filter(wrong), |place| losses[place]);
         let showable = matches!(self.data.encoding, Encoding::Images(_) | Encoding::Text(_));
         let samples = if showable { losses.len().min(EXAMPLES) } else { 0 };
         let reliability = |p: &[f64]| bins(p, &truth);
@@ -180,14 +162,7 @@ impl Answered<'_> {
             let judged = holding > 0 && !self.calibration.is_none();
             LabelStory {
                 name: names[label].clone(),
-                support: scores.support,
-                share: scores.share,
-                precision: scores.precision,
-                recall: scores.recall,
-                f1: scores.f1,
-                auc: scores.auc,
-                average_precision: scores.average_precision,
-                threshold: scores.threshold,
+                scores: *scores,
                 at_value: at(scores.threshold),
                 at_half: at(0.5),
                 held: judged.then(|| hits as f64 / holding as f64),
@@ -197,8 +172,13 @@ impl Answered<'_> {
             labels: scores.classes.iter().enumerate().map(label).collect(),
             most_wrong: most_wrong.into_iter().map(shown).collect(),
             samples: (0..samples).map(shown).collect(),
-            roc: curves(Ranking::roc, Ranking::auc),
-            precision_recall: curves(Ranking::precision_recall, Ranking::average_precision),
+            roc: curves(&rankings, names, Ranking::roc, Ranking::auc),
+            precision_recall: curves(
+                &rankings,
+                names,
+                Ranking::precision_recall,
+                Ranking::average_precision,
+            ),
             calibration: Some(CalibrationStory {
                 temperature: f64::from(self.calibration.temperature),
                 error_before: expected_error(&before),

@@ -84,7 +84,7 @@ struct Reader {
 
 impl Reader {
     /// With the most frequent ids of `rows`.
-    fn new(pieces: Vec<Piece>, part: &Part, rows: &[usize]) -> Reader {
+    fn new(pieces: Vec<Piece>, part: &Part, rows: &[usize]) -> Option<Reader> {
         // Bytes are not centred: what is 0 stays 0, and the bias makes up for it.
         let scaling = match part.data.features.is_bytes() {
             true => {
@@ -107,17 +107,18 @@ impl Reader {
                     counts[id] += 1;
                 }
             }
-        });
+        })?;
         for counts in counts {
             let ids = frequent(&counts);
             let start = reader.width;
             reader.width += 1 + ids.len();
             reader.places.push((start, ids));
         }
-        reader
+        Some(reader)
     }
 
-    fn walk(&self, part: &Part, rows: &[usize], mut see: impl FnMut(&[f32])) {
+    /// Shows rows; nothing where one cannot be read any more, since those after it would stand beside other targets.
+    fn walk(&self, part: &Part, rows: &[usize], mut see: impl FnMut(&[f32])) -> Option<()> {
         let features = &part.data.features;
         let width = features.width();
         let mut samples = vec![0.0; width * READ_AT_ONCE.min(rows.len())];
@@ -134,13 +135,13 @@ impl Reader {
                 }
                 false => features.fill(rows, &self.scaling, samples),
             };
-            if read.is_ok() {
-                samples.chunks_exact(width).for_each(&mut see);
-            }
+            read.ok()?;
+            samples.chunks_exact(width).for_each(&mut see);
         }
+        Some(())
     }
 
-    fn design(&self, part: &Part, rows: &[usize]) -> Design {
+    fn design(&self, part: &Part, rows: &[usize]) -> Option<Design> {
         let mut design = Design::new(self.width);
         let mut row: Vec<(usize, f32)> = Vec::new();
         self.walk(part, rows, |sample| {
@@ -162,8 +163,8 @@ impl Reader {
                 }
             }
             design.push(row.drain(..));
-        });
-        design
+        })?;
+        Some(design)
     }
 }
 
@@ -247,12 +248,12 @@ pub(super) fn linear(
     }
     let rows = some_rows(train, rows);
     let scales = scaling(train, &rows);
-    let reader = Reader::new(pieces, train, &rows);
-    let (design, known) = (reader.design(train, &rows), truth(train, &rows, &scales)?);
+    let reader = Reader::new(pieces, train, &rows)?;
+    let (design, known) = (reader.design(train, &rows)?, truth(train, &rows, &scales)?);
 
     let watched = valid.map(|valid| {
         let rows = some_rows(valid, ROWS / 10);
-        Some((reader.design(valid, &rows), truth(valid, &rows, &scales)?))
+        Some((reader.design(valid, &rows)?, truth(valid, &rows, &scales)?))
     });
     let fit = |start: Linear, strength: f64| {
         start.fit(&design, &known, 1.0 / (rows.len() as f64 * strength), 60)
@@ -275,7 +276,7 @@ pub(super) fn linear(
     // The design takes much more memory than the rows; large parts are judged piece by piece.
     let (mut loss, mut said) = (0.0, Vec::new());
     for rows in judged.rows.chunks(JUDGED_AT_ONCE) {
-        let design = reader.design(judged, rows);
+        let design = reader.design(judged, rows)?;
         let share = rows.len() as f64 / judged.rows.len() as f64;
         loss += share * model.loss(&design, &truth(judged, rows, &scales)?);
         said.extend(model.say(&design));

@@ -7,7 +7,7 @@ use super::calibration::Calibration;
 use super::data::{PartName, RunData};
 use super::examples::{example, short};
 use super::insights::{ClassificationStory, ColumnStory, Curve, Example, Insights, PartStory};
-use super::judging::rankings;
+use super::judging::rankings_of_classes;
 use super::model::ModelFile;
 use crate::judge::curves::{Ranking, thinned};
 use crate::{Classification, Part};
@@ -17,9 +17,9 @@ pub(super) const EXAMPLES: usize = 12;
 /// Points of a scatter plot.
 const POINTS: usize = 1_000;
 /// Points of a curve.
-pub(super) const CURVE: usize = 200;
+const CURVE: usize = 200;
 /// Classes that have curves.
-pub(super) const CURVES: usize = 10;
+const CURVES: usize = 10;
 /// Classes that are named where targets are described.
 const NAMED: usize = 6;
 /// The stream of the choice of points.
@@ -104,6 +104,36 @@ pub(super) fn distribution(part: &Part) -> String {
     }
 }
 
+/// The places of which `badness` is greatest, at most [`EXAMPLES`], the worst first, of equals the first.
+pub(super) fn worst(
+    places: impl Iterator<Item = usize>,
+    badness: impl Fn(usize) -> f64,
+) -> Vec<usize> {
+    let mut places: Vec<usize> = places.collect();
+    let worse = |a: &usize, b: &usize| badness(*b).total_cmp(&badness(*a)).then(a.cmp(b));
+    if places.len() > EXAMPLES {
+        places.select_nth_unstable_by(EXAMPLES, worse);
+        places.truncate(EXAMPLES);
+    }
+    places.sort_unstable_by(worse);
+    places
+}
+
+/// A curve of each ranking, of the first few.
+pub(super) fn curves(
+    rankings: &[(usize, Ranking)],
+    names: &[String],
+    points: fn(&Ranking) -> Vec<[f64; 2]>,
+    area: fn(&Ranking) -> f64,
+) -> Vec<Curve> {
+    let curve = |(which, ranking): &(usize, Ranking)| Curve {
+        class: names[*which].clone(),
+        points: thinned(points(ranking), CURVE),
+        area: area(ranking),
+    };
+    rankings.iter().take(CURVES).map(curve).collect()
+}
+
 impl Answered<'_> {
     /// Confusion, scores of each class, curves, and rows to look at.
     pub(super) fn classification(&self, scores: &Classification) -> ClassificationStory {
@@ -113,15 +143,7 @@ impl Answered<'_> {
         let labels: Vec<i64> = self.part.rows.iter().map(|&row| labels[row]).collect();
         let classes = names.len();
         let p = self.calibration.probabilities(self.scores, classes);
-        let rankings = rankings(&p, classes, &labels);
-        let curves = |points: fn(&Ranking) -> Vec<[f64; 2]>, area: fn(&Ranking) -> f64| {
-            let curve = |(class, ranking): &(usize, Ranking)| Curve {
-                class: names[*class].clone(),
-                points: thinned(points(ranking), CURVE),
-                area: area(ranking),
-            };
-            rankings.iter().take(CURVES).map(curve).collect()
-        };
+        let rankings = rankings_of_classes(&p, classes, &labels);
         let shown = |place: usize| {
             let row = &p[place * classes..(place + 1) * classes];
             let said = self.calibration.said(row);
@@ -138,9 +160,7 @@ impl Answered<'_> {
             self.calibration.said(&p[place * classes..(place + 1) * classes]) as i64
                 != labels[place]
         };
-        let mut most_wrong: Vec<usize> = (0..labels.len()).filter(wrong).collect();
-        most_wrong.sort_by(|&a, &b| of_truth(a).total_cmp(&of_truth(b)));
-        most_wrong.truncate(EXAMPLES);
+        let most_wrong = worst((0..labels.len()).filter(wrong), |place| -of_truth(place));
         let showable = matches!(
             self.data.encoding,
             Encoding::Images(_) | Encoding::Values | Encoding::Text(_)
@@ -156,8 +176,13 @@ impl Answered<'_> {
                 .collect(),
             most_wrong: most_wrong.into_iter().map(shown).collect(),
             samples: (0..samples).map(shown).collect(),
-            roc: curves(Ranking::roc, Ranking::auc),
-            precision_recall: curves(Ranking::precision_recall, Ranking::average_precision),
+            roc: curves(&rankings, names, Ranking::roc, Ranking::auc),
+            precision_recall: curves(
+                &rankings,
+                names,
+                Ranking::precision_recall,
+                Ranking::average_precision,
+            ),
             calibration: None,
             threshold: None,
         }
@@ -184,19 +209,11 @@ impl Answered<'_> {
             let [truth, said] = pair(place);
             (truth - said).abs()
         };
-        let mut places: Vec<usize> = (0..self.part.rows.len()).collect();
-        // The first of equals, as a stable sort of all rows would have it.
-        let worse = |a: &usize, b: &usize| error(*b).total_cmp(&error(*a)).then(a.cmp(b));
-        if places.len() > EXAMPLES {
-            places.select_nth_unstable_by(EXAMPLES, worse);
-            places.truncate(EXAMPLES);
-        }
-        places.sort_unstable_by(worse);
         let shown = |place: usize| {
             let [truth, said] = pair(place).map(short);
             Example { truth, said, ..self.example(place) }
         };
-        places.into_iter().map(shown).collect()
+        worst(0..self.part.rows.len(), error).into_iter().map(shown).collect()
     }
 
     pub(super) fn example(&self, place: usize) -> Example {

@@ -2,7 +2,7 @@
 
 use thalweg_data::picture::png;
 use thalweg_data::readers::language::Language;
-use thalweg_data::{Encoding, Features, Level, Raw, Scaling, Targets};
+use thalweg_data::{Encoding, Features, Level, Raw, Targets};
 use thalweg_nn::{Dag, Loss};
 
 use super::examples::base64;
@@ -80,7 +80,7 @@ pub(super) fn reconstructions(
     let logits = matches!(trainer.loss(), Loss::BinaryCrossEntropy(_) | Loss::BinaryFocal(_));
     let bright = |(at, &y): (usize, &f32)| {
         let y = if logits { 1.0 / (1.0 + libm::expf(-y)) } else { y };
-        (unscaled(part.scaling, at % features.width(), y) * 255.0).round() as u8
+        (part.scaling.share(y, at % features.width()) * 255.0).round() as u8
     };
     let made = made.as_slice::<f32>().unwrap_or_default().iter().enumerate().map(bright);
     let made = Features::new(Raw::U8(made.collect()), features.shape().to_vec())?;
@@ -90,12 +90,6 @@ pub(super) fn reconstructions(
         Some(ReconstructionStory { row: i, given: base64(&given), made: base64(&made) })
     };
     Ok(given.into_iter().enumerate().filter_map(pair).collect())
-}
-
-/// The share of the full scale that was scaled so.
-fn unscaled(scaling: &Scaling, at: usize, x: f32) -> f32 {
-    let of = |numbers: &[f32]| if numbers.len() == 1 { numbers[0] } else { numbers[at] };
-    x * of(&scaling.std) + of(&scaling.mean)
 }
 
 /// What a language model writes by itself, as if a line had ended; nothing where it cannot go token by token, as one

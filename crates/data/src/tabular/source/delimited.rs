@@ -11,6 +11,7 @@ use super::{Head, Rows};
 use crate::error::DataError;
 use crate::place::Place;
 use crate::tabular::chunk::{Cells, Texts};
+use crate::tabular::number;
 
 /// What may stand between cells, the likeliest first.
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
@@ -65,7 +66,7 @@ pub(super) fn head(
 fn names_columns(first: &StringRecord) -> bool {
     let named = |(i, cell): (usize, &str)| {
         let cell = cell.trim();
-        (!cell.is_empty() || (i == 0 && first.len() > 1)) && cell.parse::<f64>().is_err()
+        (!cell.is_empty() || (i == 0 && first.len() > 1)) && number::parse(cell).is_none()
     };
     first.iter().enumerate().all(named)
 }
